@@ -1,0 +1,165 @@
+// Package needs tells a test whether a part that Go cannot bring along is here:
+// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp. It owns the rule of
+// what happens when one is missing, and it is the only place where a test may
+// be skipped: the test is skipped with a sentence that `make test` repeats in
+// its closing list, but with CI=true it fails, because a skipped test proves
+// nothing.
+//
+// It leaves starting and installing to the script test/run, which tells the
+// tests where the parts are by environment variables:
+//
+//	IDMS_TEST_POSTGRES       URL of a superuser's database; tests make their own databases beside it
+//	IDMS_TEST_XMLSEC1        the xmlsec1 program, default: xmlsec1 on the PATH
+//	IDMS_TEST_CHROMIUM       the browser, default: chromium on the PATH
+//	IDMS_TEST_PHP            the php program, default: php on the PATH
+//	IDMS_TEST_SIMPLESAMLPHP  folder of the installed application, default: /usr/share/simplesamlphp
+//	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
+package needs
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// databaseTimeout bounds each of CREATE and DROP DATABASE. They take some
+// tens of milliseconds; the rest is for a machine busy with other tests.
+const databaseTimeout = time.Minute
+
+// PostgreSQL returns the URL of a new, empty database that belongs to this test
+// alone and is dropped, together with its open connections, when the test ends.
+func PostgreSQL(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv("IDMS_TEST_POSTGRES")
+	if server == "" {
+		missing(t, "a PostgreSQL server (IDMS_TEST_POSTGRES is not set)")
+	}
+	name := "idms_test_" + randomHex(t, 8)
+	// template0, because copying template1 fails while anybody is connected to it.
+	administer(t, server, "CREATE DATABASE "+name+" TEMPLATE template0")
+	t.Cleanup(func() { administer(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+
+	address, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("IDMS_TEST_POSTGRES is not a URL: %v", err)
+	}
+	address.Path = "/" + name
+	return address.String()
+}
+
+// Xmlsec1 returns the path of the xmlsec1 program, which signs, checks and
+// encrypts XML without sharing a line of code with us.
+func Xmlsec1(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_XMLSEC1", "xmlsec1")
+}
+
+// Chromium returns the path of the browser.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_CHROMIUM", "chromium")
+}
+
+// PHP is the interpreter and the application that runs in it.
+type PHP struct {
+	Program       string // path of php
+	SimpleSAMLphp string // folder that holds www/, lib/ and config/
+}
+
+// SimpleSAMLphp returns where PHP and the installed SimpleSAMLphp are.
+func SimpleSAMLphp(t testing.TB) PHP {
+	t.Helper()
+	php := program(t, "IDMS_TEST_PHP", "php")
+	folder := os.Getenv("IDMS_TEST_SIMPLESAMLPHP")
+	if folder == "" {
+		folder = "/usr/share/simplesamlphp"
+	}
+	if _, err := os.Stat(filepath.Join(folder, "www", "saml2", "idp", "SSOService.php")); err != nil {
+		missing(t, "SimpleSAMLphp (not in "+folder+"; IDMS_TEST_SIMPLESAMLPHP names its folder)")
+	}
+	return PHP{Program: php, SimpleSAMLphp: folder}
+}
+
+func program(t testing.TB, variable, name string) string {
+	t.Helper()
+	if named := os.Getenv(variable); named != "" {
+		name = named
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" (not on the PATH; "+variable+" names its place)")
+	}
+	return path
+}
+
+// missing ends the test: skipped on a developer's machine, failed in CI.
+func missing(t testing.TB, part string) {
+	t.Helper()
+	if ci() {
+		t.Fatalf("needs %s, and with CI=true no test may be skipped", part)
+	}
+	if list := os.Getenv("IDMS_TEST_SKIPS"); list != "" {
+		note(t, list, part)
+	}
+	t.Skipf("needs %s", part)
+}
+
+// ci reads the variable as CI services set it.
+func ci() bool {
+	switch strings.ToLower(os.Getenv("CI")) {
+	case "", "0", "false":
+		return false
+	}
+	return true
+}
+
+// note adds one line to the list of skipped tests. One write to a file opened
+// for appending keeps lines of packages that are tested side by side whole.
+func note(t testing.TB, list, part string) {
+	t.Helper()
+	file, err := os.OpenFile(list, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatalf("list of skipped tests: %v", err)
+	}
+	defer file.Close()
+	folder, err := os.Getwd()
+	if err != nil {
+		folder = "?"
+	}
+	if _, err := fmt.Fprintf(file, "%s\t%s/%s\n", part, filepath.Base(folder), t.Name()); err != nil {
+		t.Fatalf("list of skipped tests: %v", err)
+	}
+}
+
+func administer(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), databaseTimeout)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatalf("the PostgreSQL server of IDMS_TEST_POSTGRES does not answer: %v", err)
+	}
+	defer connection.Close(ctx)
+	if _, err := connection.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func randomHex(t testing.TB, size int) string {
+	t.Helper()
+	random := make([]byte, size)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(random)
+}
