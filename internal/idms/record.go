@@ -1,0 +1,81 @@
+// Package idms owns the IDMS record, its check, and the decision of a login:
+// Compile turns one version of a record into a Policy, and Policy.Decide turns
+// a verified assertion and what is known about the person into a Decision. It
+// leaves proving assertions to saml and writing decisions down to store.
+package idms
+
+import (
+	"time"
+
+	"idms/internal/console"
+	"idms/internal/groups"
+	"idms/internal/rules"
+	"idms/internal/saml"
+	"idms/internal/users"
+)
+
+// Record describes one identity provider and what its logins may do. It is
+// made of parts; each belongs to the package that understands it.
+type Record struct {
+	ID      string // UUIDv7, given by store
+	Key     string // immutable; addresses, files and traces use it
+	Version int    // of this document, from 1
+	Name    string
+	Button  Button
+	State   State
+
+	SAML         saml.Settings
+	Mapping      users.Mapping
+	CreateUsers  bool // just-in-time creation (S41)
+	Validation   []rules.Rule
+	Access       []console.Grant
+	Association  AssociationType
+	Associations []groups.Association
+}
+
+// Button is how the record looks on the login page.
+type Button struct {
+	Label string // "" is the record's name
+	Icon  []byte // PNG as ParseIcon made it; nil is none
+}
+
+// State of a record (S53). The zero value takes no logins.
+type State string
+
+const (
+	Draft    State = "draft"
+	Active   State = "active"
+	Disabled State = "disabled"
+)
+
+// AssociationType is where the groups of a record's people come from (S37).
+type AssociationType string
+
+const (
+	ByRules       AssociationType = "manual" // what "" means
+	FromDirectory AssociationType = "ldap"
+)
+
+// Purpose is what a login is for.
+type Purpose string
+
+const (
+	LogIn   Purpose = "login" // what "" means
+	Elevate Purpose = "elevate"
+)
+
+// Known is everything besides the assertion that a decision may look at (S3).
+type Known struct {
+	Now         time.Time
+	Purpose     Purpose
+	Account     *users.Account      // nil: nobody by this username
+	Memberships []groups.Membership // of that account
+	Directory   *Directory          // the last good sync; nil: none was approved yet (S37)
+	Elevating   string              // ID of the account whose session asks to be elevated
+}
+
+// Directory is what the last good directory sync holds about this person.
+type Directory struct {
+	Known  bool     // the person is in it
+	Groups []string // keys
+}

@@ -1,0 +1,47 @@
+// Package users owns who a person is: the mapping from attributes to a
+// profile, and the account key under which one record knows them. It leaves
+// keeping accounts to store and deciding about them to idms.
+package users
+
+import "time"
+
+// Mapping names the attribute (or pseudo-attribute, S13) that each field of a
+// person comes from.
+type Mapping struct {
+	Username  string
+	Email     string
+	FirstName string
+	LastName  string
+	Phone     string // optional
+	// NamesOptional lets a person in without first and last name (S21).
+	NamesOptional bool
+}
+
+// Profile is what a login tells about a person.
+type Profile struct {
+	Username  string `json:"username" yaml:"username"`
+	Email     string `json:"email" yaml:"email"`
+	FirstName string `json:"first_name,omitempty" yaml:"first_name"`
+	LastName  string `json:"last_name,omitempty" yaml:"last_name"`
+	Phone     string `json:"phone,omitempty" yaml:"phone"`
+}
+
+// Account is a person as one record knows them.
+type Account struct {
+	ID       string // UUIDv7
+	RecordID string
+	Profile
+	NameID   string // of the last login (S42)
+	State    State
+	Created  time.Time
+	LastSeen time.Time // last admitted login
+}
+
+// State says whether an account may log in, and who took that away (L3).
+type State string
+
+const (
+	Enabled  State = "enabled"  // what "" means
+	Blocked  State = "blocked"  // by an administrator
+	Disabled State = "disabled" // by the directory
+)
