@@ -1,0 +1,44 @@
+# Everything a change needs, by name. `make` alone shows this list.
+
+GO ?= go
+
+# Built and tested as it is shipped: without cgo.
+export CGO_ENABLED ?= 0
+
+# How long `make fuzz` gives each target, and which packages `make test`,
+# `make bench` and `make fuzz` look at.
+FUZZTIME ?= 20s
+PKG      ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test race bench fuzz build fmt clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the demo: an identity provider, a cast of people, nothing to install
+	$(GO) run ./cmd/idms demo
+
+check: ## what CI looks at before the tests: format, vet, staticcheck, modules, the house
+	@test/check
+
+test: ## run every test; installs what they need from Debian packages when it may
+	@test/run $(PKG)
+
+race: ## run the tests under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 test/run -race $(PKG)
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+fuzz: ## give every fuzz target FUZZTIME (20s)
+	@test/fuzz $(FUZZTIME) $(PKG)
+
+build: ## build ./bin/idms, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/idms ./cmd/idms
+
+fmt: ## format the code
+	gofmt -w .
+
+clean: ## remove what was built
+	rm -rf bin

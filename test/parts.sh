@@ -1,0 +1,71 @@
+# The parts that tests need and Go cannot bring along: how we see that one is
+# here, and which Debian packages bring it. Sourced by test/install and
+# test/run; the tests themselves ask the Go package test/needs.
+
+# ci: true where CI services set CI, read as the Go package reads it.
+ci() {
+	case "${CI:-}" in '' | 0 | [Ff]alse | FALSE) return 1 ;; *) return 0 ;; esac
+}
+
+# postgres_bin prints the folder of initdb and pg_ctl. Debian keeps the server's
+# programs off the PATH, one folder per version: the newest one counts.
+postgres_bin() {
+	local found
+	found=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$found" ] || found=$(command -v initdb) || return 1
+	dirname "$found"
+}
+
+# simplesamlphp_folder prints where the application is: installed on this
+# machine, or unpacked for the tests alone by test/install.
+simplesamlphp_folder() {
+	local folder
+	for folder in "${IDMS_TEST_SIMPLESAMLPHP:-}" /usr/share/simplesamlphp "$PWD/bin/parts/usr/share/simplesamlphp"; do
+		if [ -n "$folder" ] && [ -f "$folder/www/saml2/idp/SSOService.php" ]; then
+			echo "$folder"
+			return 0
+		fi
+	done
+	return 1
+}
+
+php_complete() {
+	command -v php >/dev/null || return 1
+	local module modules
+	modules=$(php -m 2>/dev/null)
+	for module in curl dom mbstring openssl pdo_sqlite; do
+		grep -qx "$module" <<<"$modules" || return 1
+	done
+}
+
+postgresql_here() {
+	postgres_bin >/dev/null || return 1
+	# initdb refuses root, so root needs somebody to run the server as.
+	[ "$(id -u)" -ne 0 ] || id -u postgres >/dev/null 2>&1
+}
+xmlsec1_here() { command -v "${IDMS_TEST_XMLSEC1:-xmlsec1}" >/dev/null; }
+chromium_here() { command -v "${IDMS_TEST_CHROMIUM:-chromium}" >/dev/null; }
+simplesamlphp_here() { simplesamlphp_folder >/dev/null; }
+
+parts=(postgresql xmlsec1 php chromium simplesamlphp)
+php_here() { php_complete; }
+
+# packages_of prints the Debian packages that bring a part. SimpleSAMLphp is not
+# among them: its package depends on a web server, which would start on port 80
+# of the machine; test/install unpacks it instead.
+packages_of() {
+	case "$1" in
+	postgresql) echo postgresql ;;
+	xmlsec1) echo xmlsec1 ;;
+	php) echo php-cli php-xml php-sqlite3 php-mbstring php-curl ;;
+	chromium) echo chromium fonts-dejavu-core ;;
+	esac
+}
+
+# missing_parts prints the parts that are not here, one a line.
+missing_parts() {
+	local part
+	for part in "${parts[@]}"; do
+		"${part}_here" || echo "$part"
+	done
+}
