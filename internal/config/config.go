@@ -1,0 +1,244 @@
+// Package config owns the settings of the process: where it listens, under
+// which addresses people reach it, where it keeps what it knows, and how long.
+// Flags win over the environment, the environment over the file, the file over
+// the defaults. It leaves what a login decides to the records.
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/rawbytes"
+	"github.com/knadh/koanf/v2"
+
+	"idms/internal/fault"
+)
+
+// Config is every setting of the process. Each has one name, the same in the
+// file (`session.idle`), in the environment (`IDMS_SESSION__IDLE`) and, where
+// there is one, as a flag.
+type Config struct {
+	Listen         string   `koanf:"listen"`          // host:port
+	BaseURLs       []string `koanf:"base_urls"`       // public, scheme://host[:port]; the first is the default origin of records
+	Data           string   `koanf:"data"`            // folder: the SQLite file and the keyset
+	Database       string   `koanf:"database"`        // postgres://…; "" is SQLite in Data
+	Keyset         string   `koanf:"keyset"`          // file; "" is keyset.json in Data
+	PortalName     string   `koanf:"portal_name"`     // what the login page calls the portal
+	TrustedProxies []string `koanf:"trusted_proxies"` // CIDR; only their X-Forwarded-For counts
+	AllowPlainHTTP bool     `koanf:"allow_plain_http"`
+
+	Session struct {
+		Length    time.Duration `koanf:"length"`    // 1m to 30d
+		Idle      time.Duration `koanf:"idle"`      // 0 is no idle end
+		Elevation time.Duration `koanf:"elevation"` // how long Full Access lasts after elevating
+		Pending   time.Duration `koanf:"pending"`   // how long a login may take at the provider
+	} `koanf:"session"`
+
+	Limits struct {
+		Message       int `koanf:"message"`       // bytes of a decoded SAML message
+		Verifications int `koanf:"verifications"` // at once; 0 is twice the processors
+	} `koanf:"limits"`
+
+	Retention struct {
+		Traces     time.Duration `koanf:"traces"`
+		Unverified int           `koanf:"unverified"` // traces of responses that could not be verified, at most
+		Audit      time.Duration `koanf:"audit"`
+	} `koanf:"retention"`
+
+	Log struct {
+		Level  string `koanf:"level"`  // debug, info, warn, error
+		Format string `koanf:"format"` // text, json
+	} `koanf:"log"`
+}
+
+const day = 24 * time.Hour
+
+// Defaults are the settings of `idms serve` with no configuration at all.
+func Defaults() Config {
+	var c Config
+	c.Listen = "127.0.0.1:8080"
+	c.Data = "idms-data"
+	c.PortalName = "Cloud portal"
+	c.Session.Length = 12 * time.Hour
+	c.Session.Idle = 2 * time.Hour
+	c.Session.Elevation = time.Hour
+	c.Session.Pending = 10 * time.Minute
+	c.Limits.Message = 2 << 20
+	c.Retention.Traces = 90 * day
+	c.Retention.Unverified = 10_000
+	c.Retention.Audit = 400 * day
+	c.Log.Level = "info"
+	c.Log.Format = "text"
+	return c
+}
+
+const maxFile = 1 << 20
+
+// Load reads the settings: file ("" is none), environment (os.Environ) and
+// flags (by the names of the file) over the defaults, and checks them.
+func Load(file string, environ []string, flags map[string]any) (Config, error) {
+	c := Defaults()
+	k := koanf.New(".")
+	if file != "" {
+		text, err := readFile(file)
+		if err != nil {
+			return c, err
+		}
+		if err := k.Load(rawbytes.Provider(text), yaml.Parser()); err != nil {
+			return c, fault.New(fault.Invalid, "%s is not YAML: %v", file, err)
+		}
+	}
+	fromEnvironment := env.Provider(".", env.Opt{
+		Prefix:      "IDMS_",
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			name = strings.ToLower(strings.TrimPrefix(name, "IDMS_"))
+			if strings.HasPrefix(name, "test_") {
+				return "", nil // what the tests of this repository look at
+			}
+			return strings.ReplaceAll(name, "__", "."), value
+		},
+	})
+	if err := k.Load(fromEnvironment, nil); err != nil {
+		return c, fault.Hide(err, fault.Invalid, "The environment could not be read.")
+	}
+	if err := k.Load(confmap.Provider(flags, "."), nil); err != nil {
+		return c, fault.Hide(err, fault.Invalid, "The flags could not be read.")
+	}
+
+	// ErrorUnused: a misspelt setting must not be a setting silently left alone.
+	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+		Result:           &c,
+		TagName:          "koanf",
+		ErrorUnused:      true,
+		WeaklyTypedInput: true, // the environment has only strings
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(
+			mapstructure.StringToTimeDurationHookFunc(),
+			mapstructure.StringToSliceHookFunc(","),
+		),
+	}})
+	if err != nil {
+		return c, fault.New(fault.Invalid, "a setting is unknown or has the wrong form (docs/reference/configuration.md lists them): %v", err)
+	}
+	if len(c.BaseURLs) == 0 {
+		c.BaseURLs = []string{"http://" + localName(c.Listen)}
+	}
+	if c.Keyset == "" {
+		c.Keyset = filepath.Join(c.Data, "keyset.json")
+	}
+	return c, c.Check().Err()
+}
+
+func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the configuration file cannot be read: %v", err)
+	}
+	if info.Size() > maxFile {
+		return nil, fault.New(fault.Invalid, "the configuration file %s is over %d bytes", name, maxFile)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the configuration file cannot be read: %v", err)
+	}
+	return text, nil
+}
+
+// localName is how a browser on this machine reaches listen.
+func localName(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Check finds every setting that cannot be obeyed.
+func (c Config) Check() fault.Problems {
+	var problems fault.Problems
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		problems.Add("listen", "write host:port, for example 127.0.0.1:8080")
+	}
+	for _, base := range c.BaseURLs {
+		c.checkBase(&problems, base)
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		problems.Add("database", "write a postgres:// URL, or leave it empty for SQLite")
+	}
+	for _, cidr := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			problems.Add("trusted_proxies", "%q is not a network such as 10.0.0.0/8", cidr)
+		}
+	}
+	between(&problems, "session.length", c.Session.Length, time.Minute, 30*day)
+	if c.Session.Idle != 0 {
+		between(&problems, "session.idle", c.Session.Idle, time.Minute, c.Session.Length)
+	}
+	between(&problems, "session.elevation", c.Session.Elevation, time.Minute, 30*day)
+	between(&problems, "session.pending", c.Session.Pending, time.Minute, time.Hour)
+	between(&problems, "limits.message", c.Limits.Message, 64<<10, 16<<20)
+	between(&problems, "limits.verifications", c.Limits.Verifications, 0, 1024)
+	between(&problems, "retention.traces", c.Retention.Traces, time.Hour, 3660*day)
+	between(&problems, "retention.unverified", c.Retention.Unverified, 0, 1_000_000)
+	between(&problems, "retention.audit", c.Retention.Audit, day, 3660*day)
+	oneOf(&problems, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(&problems, "log.format", c.Log.Format, "text", "json")
+	return problems
+}
+
+func (c Config) checkBase(problems *fault.Problems, base string) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		problems.Add("base_urls", "%q is not scheme://host[:port] without a path", base)
+		return
+	}
+	if u.Scheme == "http" && !c.AllowPlainHTTP && !loopback(u.Hostname()) {
+		problems.Add("base_urls", "%s would send session cookies in the clear; use https, or say allow_plain_http when you know what you do", base)
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func between[T int | time.Duration](problems *fault.Problems, field string, value, low, high T) {
+	if value < low || value > high {
+		problems.Add(field, "must be between %v and %v, and is %v", low, high, value)
+	}
+}
+
+func oneOf(problems *fault.Problems, field, value string, words ...string) {
+	for _, word := range words {
+		if value == word {
+			return
+		}
+	}
+	problems.Add(field, "must be one of %s", strings.Join(words, ", "))
+}
+
+// Proxies are the trusted proxies, parsed. Check has seen them.
+func (c Config) Proxies() []netip.Prefix {
+	var list []netip.Prefix
+	for _, cidr := range c.TrustedProxies {
+		if prefix, err := netip.ParsePrefix(cidr); err == nil {
+			list = append(list, prefix)
+		}
+	}
+	return list
+}

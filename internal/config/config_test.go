@@ -1,0 +1,71 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"idms/internal/fault"
+)
+
+func TestWithNoConfigurationAtAllItServesOnLoopback(t *testing.T) {
+	c, err := Load("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:8080" || c.BaseURLs[0] != "http://localhost:8080" || c.Keyset != filepath.Join("idms-data", "keyset.json") {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "idms.yaml")
+	text := "listen: 127.0.0.1:1\nportal_name: File\nsession:\n  idle: 7m\n  pending: 5m\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{
+		"IDMS_LISTEN=127.0.0.1:2", "IDMS_PORTAL_NAME=Environment", "IDMS_SESSION__PENDING=6m", "IDMS_LIMITS__VERIFICATIONS=3",
+		"IDMS_BASE_URLS=https://a.example,https://b.example", "IDMS_TEST_POSTGRES=postgres://ignored", "HOME=/nowhere",
+	}
+	c, err := Load(file, environ, map[string]any{"listen": "127.0.0.1:3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:3" || c.PortalName != "Environment" || c.Session.Pending != 6*time.Minute || c.Session.Idle != 7*time.Minute ||
+		c.Session.Length != 12*time.Hour || c.Limits.Verifications != 3 || strings.Join(c.BaseURLs, " ") != "https://a.example https://b.example" {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		flags map[string]any
+		says  string
+	}{
+		{"cookies in the clear off loopback", map[string]any{"base_urls": []string{"http://login.example.com"}}, "in the clear"},
+		{"a base URL with a path", map[string]any{"base_urls": []string{"https://a.example/x"}}, "without a path"},
+		{"a base URL with a slash", map[string]any{"base_urls": []string{"https://a.example/"}}, "without a path"},
+		{"a misspelt setting", map[string]any{"sesion.idle": "3m"}, "sesion"},
+		{"an idle time longer than the session", map[string]any{"session.idle": "13h"}, "session.idle"},
+		{"a duration without unit", map[string]any{"session.idle": "soon"}, "idle"},
+		{"an odd database", map[string]any{"database": "mysql://x"}, "database"},
+		{"an odd proxy", map[string]any{"trusted_proxies": []string{"ten"}}, "trusted_proxies"},
+		{"an odd log level", map[string]any{"log.level": "loud"}, "log.level"},
+		{"too small a message", map[string]any{"limits.message": 1}, "limits.message"},
+	} {
+		_, err := Load("", nil, tt.flags)
+		if err == nil || !strings.Contains(err.Error(), tt.says) || fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: got %v, want it to say %q", tt.name, err, tt.says)
+		}
+	}
+	if _, err := Load("", nil, map[string]any{"base_urls": []string{"http://login.example.com"}, "allow_plain_http": true}); err != nil {
+		t.Errorf("told to allow plain http, it refused: %v", err)
+	}
+	if _, err := Load("/does/not/exist.yaml", nil, nil); fault.KindOf(err) != fault.Invalid || err == nil {
+		t.Errorf("a missing file: %v", err)
+	}
+}
