@@ -2,6 +2,9 @@
 # here, and which Debian packages bring it. Sourced by test/install and
 # test/run; the tests themselves ask the Go package test/needs.
 
+# runuser is there, and `su` leaves it off root's PATH.
+PATH=$PATH:/usr/sbin:/sbin
+
 # ci: true where CI services set CI, read as the Go package reads it.
 ci() {
 	case "${CI:-}" in '' | 0 | [Ff]alse | FALSE) return 1 ;; *) return 0 ;; esac
