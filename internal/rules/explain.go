@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp/syntax"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 var errEmpty = errors.New("the pattern is empty; write .* to accept every value")
@@ -100,4 +102,12 @@ var sentences = map[syntax.ErrorCode]string{
 	syntax.ErrUnexpectedParen:       `there is a ) without its ( in %s; to match the character itself write \)`,
 	syntax.ErrNestingDepth:          "the brackets of the pattern are nested too deeply: %s",
 	syntax.ErrLarge:                 "the pattern is too large: %s; lower the counts in {…}, or use * or +",
+}
+
+// readable is a piece of a pattern as it can be shown.
+func readable(piece string) string {
+	if utf8.ValidString(piece) {
+		return piece
+	}
+	return strconv.Quote(piece)
 }

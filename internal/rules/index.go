@@ -1,21 +1,224 @@
 package rules
 
+import (
+	"bytes"
+	"regexp"
+	"sync"
+)
+
+// How a Set finds the few rules that match, without trying the others
+//
+// Thousands of rules usually look at the same attribute, and nearly all of them
+// name a literal text. So the question is turned round: not "which values does
+// this rule match" for every rule, but "which rules does this value call for" for
+// every value, as in the index at the back of a book.
+//
+//  1. Rules are sorted by attribute, and equal patterns are asked once (question).
+//  2. Each pattern is reduced to globs: literal pieces in their order (relax.go).
+//     They never lose a match; of many patterns they are the whole truth.
+//  3. A glob that is one whole value goes into a map from that value.
+//  4. Any other glob is filed under one gram, four consecutive bytes that each
+//     matching value must have: of its grams the one that the fewest globs share.
+//  5. A glob without any text stays in a list that is tried on every value.
+//
+// For each value, Evaluate looks into the map once, slides a window of four bytes
+// over it and asks only the questions that it meets, at most once per value. The
+// glob is compared, and the regular expression decides if the glob cannot.
+//
+// Both map and grams are folded: in them, case does not count. So one pass
+// serves the rules that ignore case and those that do not.
+//
+// Nothing here decides what a rule means. FuzzSetEqualsPlain holds every finding
+// against Rule.Test.
+
 // Set is a list of rules made ready for many logins. It never changes and is
 // safe for concurrent use.
-type Set struct{ list []Rule }
+type Set struct {
+	// What every rule finds when its attribute is missing, and what when it is
+	// there and no value matches. Each evaluation begins as a copy.
+	missing, quiet []Finding
 
-// Compile makes the rules ready. The findings of [Set.Evaluate] are in their order.
-func Compile(list []Rule) *Set { return &Set{list: append([]Rule(nil), list...)} }
+	indexes map[string]*index // by attribute
+	desks   sync.Pool         // of *desk
+}
+
+// index is what the set knows of one attribute.
+type index struct {
+	number    int    // of this index in the set
+	rules     []span // which rules read the attribute
+	questions []question
+	globs     []filedGlob         // in the order of the spans below
+	whole     map[string]span     // by the folded value they are equal to
+	grams     [gramSize]gramTable // by one of their grams, of 1 to 4 bytes
+	always    span                // those without any text
+}
+
+// span is a number of neighbours: from, until before to.
+type span struct{ from, to int32 }
+
+// filedGlob is a glob that knows whose it is.
+type filedGlob struct {
+	glob
+	question int32
+}
+
+// question is a pattern with its quantifier, asked once for all the rules that
+// share it.
+type question struct {
+	rules  []int32
+	values Quantifier
+	regexp *regexp.Regexp // nil when the globs suffice
+}
+
+// Compile makes the rules ready. It takes some microseconds a rule, and keeps
+// nothing of the list.
+func Compile(list []Rule) *Set {
+	s := &Set{
+		missing: make([]Finding, len(list)),
+		quiet:   make([]Finding, len(list)),
+		indexes: make(map[string]*index),
+	}
+	builders := make(map[string]*builder)
+	for i, rule := range list {
+		s.missing[i] = rule.Test(nil)
+		s.quiet[i] = rule.unmatched()
+		if rule.Disabled {
+			continue
+		}
+		b, ok := builders[rule.Attribute]
+		if !ok {
+			b = newBuilder()
+			builders[rule.Attribute] = b
+		}
+		b.add(int32(i), rule)
+	}
+	for name, b := range builders {
+		x := b.build()
+		x.number = len(s.indexes)
+		s.indexes[name] = x
+	}
+	s.desks.New = func() any { return newDesk(s.indexes) }
+	return s
+}
 
 // Len is the number of rules.
-func (s *Set) Len() int { return len(s.list) }
+func (s *Set) Len() int { return len(s.missing) }
 
-// Evaluate tests every rule and returns the findings in rule order, in the space
-// of into when it suffices.
+// Evaluate tests every rule, as [Rule.Test] does, and returns the findings in
+// rule order. It writes them over into and allocates nothing when that has the
+// capacity.
+//
+// Its time is that of reading the values once, plus that of the rules whose text
+// they contain; at the very worst that of trying every rule on every value, each
+// in time linear in the value's length.
 func (s *Set) Evaluate(a Attributes, into []Finding) []Finding {
-	into = into[:0]
-	for _, rule := range s.list {
-		into = append(into, rule.Test(a))
+	into = append(into[:0], s.missing...)
+	if len(s.indexes) == 0 {
+		return into
+	}
+	d := s.desks.Get().(*desk)
+	defer s.desks.Put(d)
+
+	d.begin()
+	for _, attribute := range a {
+		x, ok := s.indexes[attribute.Name]
+		if !ok || !d.first(x) {
+			continue
+		}
+		switch {
+		case attribute.Incomplete:
+			for _, r := range x.rules {
+				for i := r.from; i < r.to; i++ {
+					into[i] = Finding{Outcome: Incomplete, Value: -1}
+				}
+			}
+		case len(attribute.Values) > 0:
+			for _, r := range x.rules {
+				copy(into[r.from:r.to], s.quiet[r.from:r.to])
+			}
+			for i, value := range attribute.Values {
+				x.ask(d, value, int32(i), int32(len(attribute.Values)), into)
+			}
+		}
 	}
 	return into
+}
+
+// unmatched is what an enabled rule finds in values that it does not match.
+func (r Rule) unmatched() Finding {
+	if r.Disabled {
+		return Finding{Outcome: Disabled, Value: -1}
+	}
+	switch r.Values {
+	case All:
+		return Finding{Outcome: NoMatch, Value: 0} // the first value is already one that did not
+	case None:
+		return Finding{Outcome: NoMatch, True: !r.Pattern.IsZero(), Value: -1}
+	}
+	return Finding{Outcome: NoMatch, Value: -1}
+}
+
+// ask puts to one value, the i-th of n, every question that it may answer.
+func (x *index) ask(d *desk, value string, i, n int32, into []Finding) {
+	d.lay(value)
+	if s, ok := x.whole[string(d.folded)]; ok {
+		x.try(d, s, i, n, into)
+	}
+	for t := range x.grams {
+		x.grams[t].scan(x, d, i, n, into)
+	}
+	x.try(d, x.always, i, n, into)
+}
+
+// try compares a span of globs with the value, and asks the regular expression of
+// those that fit and cannot tell.
+func (x *index) try(d *desk, s span, i, n int32, into []Finding) {
+	for k := s.from; k < s.to; k++ {
+		g := &x.globs[k]
+		q := &x.questions[g.question]
+		if q.settled(into[q.rules[0]], i) || d.tried[g.question] == d.moment {
+			continue
+		}
+		text := d.value
+		if g.folded {
+			text = d.folded
+		}
+		if !g.fits(text) {
+			continue
+		}
+		if !g.exact || g.dots && bytes.IndexByte(d.value, '\n') >= 0 {
+			d.tried[g.question] = d.moment
+			if !q.regexp.Match(d.value) {
+				continue
+			}
+		}
+		q.matched(i, n, into)
+	}
+}
+
+// settled reports whether a finding can no longer change with the i-th value or a
+// later one.
+func (q *question) settled(f Finding, i int32) bool {
+	// Until it is decided, the Value of an All question counts the values so far,
+	// all of which matched.
+	return f.Outcome == Matched && (q.values != All || f.Value < i)
+}
+
+// matched notes that the i-th of n values matches.
+func (q *question) matched(i, n int32, into []Finding) {
+	f := into[q.rules[0]]
+	f.Outcome = Matched
+	if q.values == All {
+		if f.Value == i {
+			f.Value++
+		}
+		if f.Value == n {
+			f.True, f.Value = true, 0
+		}
+	} else {
+		f.True, f.Value = q.values == Any, i
+	}
+	for _, rule := range q.rules {
+		into[rule] = f
+	}
 }

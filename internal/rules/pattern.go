@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
-	"unicode/utf8"
+	"sync"
 )
 
 // The sizes of S10, in bytes.
@@ -12,13 +12,12 @@ const (
 	// MaxPattern bounds the text of a pattern.
 	MaxPattern = 1024
 	// MaxValue bounds a value. A longer one refuses the login before any rule is
-	// asked; it is never cut. [Pattern.Match] itself accepts any length.
+	// asked; it is never cut. Matching is right for any length.
 	MaxValue = 16 << 10
 )
 
-// maxSteps bounds a pattern with its repetitions written out, so that MaxPattern
-// characters cannot stand for a million: (.{1000}){1} eighty times over would
-// cost minutes for a single value of MaxValue.
+// maxSteps bounds a pattern with its repetitions written out: .{1000} a hundred
+// times over would be short to type and cost minutes for one value of MaxValue.
 const maxSteps = 2048
 
 // Options are the two switches beside a pattern (S10).
@@ -29,10 +28,14 @@ type Options struct {
 
 // Pattern is a regular expression that has been accepted. The zero value matches
 // nothing; [ParsePattern] is the only way to get another.
-type Pattern struct {
+type Pattern struct{ *parsed }
+
+// parsed is what a Pattern knows, shared by its copies.
+type parsed struct {
 	text    string
 	options Options
-	regexp  *regexp.Regexp
+	globs   []glob // what every matching value fits at least one of
+	regexp  func() *regexp.Regexp
 }
 
 // ParsePattern accepts what an administrator typed: a regular expression in Go's
@@ -49,43 +52,61 @@ func ParsePattern(text string, o Options) (Pattern, error) {
 	if len(text) > MaxPattern {
 		return Pattern{}, fmt.Errorf("the pattern is %d bytes long; at most %d are allowed", len(text), MaxPattern)
 	}
-	// The text is judged alone before it is wrapped: a message must speak of what
-	// was typed, and a)(?:b must not become good by standing between brackets.
-	if _, err := syntax.Parse(text, syntax.Perl); err != nil {
-		return Pattern{}, explain(text, err)
-	}
-	source := wrap(text, o)
-	tree, err := syntax.Parse(source, syntax.Perl)
+	// The text is judged alone before the options wrap it: a message must speak of
+	// what was typed, and a)(?:b must not become good by standing in brackets.
+	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return Pattern{}, explain(text, err)
+	}
+	source := text
+	if o != (Options{}) {
+		source = wrap(text, o)
+		if tree, err = syntax.Parse(source, syntax.Perl); err != nil {
+			return Pattern{}, explain(text, err)
+		}
 	}
 	if n := steps(tree); n > maxSteps {
 		return Pattern{}, fmt.Errorf("the pattern is too large: with its repetitions written out it has %d steps, at most %d are allowed; lower the counts in {…}, or use * or +", n, maxSteps)
 	}
-	compiled, err := regexp.Compile(source)
-	if err != nil {
-		return Pattern{}, explain(text, err)
-	}
-	return Pattern{text: text, options: o, regexp: compiled}, nil
+	return Pattern{&parsed{
+		text:    text,
+		options: o,
+		globs:   relax(tree),
+		// What parses compiles. Most patterns of a large record are answered by their
+		// globs alone and never need the program, which takes longer to make and far
+		// more room than all the rest.
+		regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) }),
+	}}, nil
 }
 
 // Match reports whether the value matches. Its time grows with the length of the
 // value, never faster (RE2).
 func (p Pattern) Match(value string) bool {
-	return p.regexp != nil && p.regexp.MatchString(value)
+	return p.parsed != nil && p.regexp().MatchString(value)
 }
 
-// String is the text as typed, without the options.
-func (p Pattern) String() string { return p.text }
+// IsZero reports whether this is the pattern that matches nothing because no text
+// was ever accepted for it.
+func (p Pattern) IsZero() bool { return p.parsed == nil }
 
-// Options are the options the pattern was accepted with.
-func (p Pattern) Options() Options { return p.options }
+// String is the text as typed, without the options.
+func (p Pattern) String() string {
+	if p.parsed == nil {
+		return ""
+	}
+	return p.text
+}
+
+// Options are the options that the pattern was accepted with.
+func (p Pattern) Options() Options {
+	if p.parsed == nil {
+		return Options{}
+	}
+	return p.options
+}
 
 // wrap writes the options into the expression itself. The text is known to parse.
 func wrap(text string, o Options) string {
-	if o == (Options{}) {
-		return text
-	}
 	// \Q quotes up to \E or to the end; at the end it would quote our bracket too.
 	// Only inside a quotation is \E accepted, so trying tells whether one is open.
 	if _, err := syntax.Parse(text+`\E`, syntax.Perl); err == nil {
@@ -113,13 +134,4 @@ func steps(tree *syntax.Regexp) int {
 		n *= max(tree.Min, tree.Max, 1)
 	}
 	return n
-}
-
-// readable shows a piece of a pattern in a message: what is not text in it is
-// escaped, since the piece may be why the pattern was refused.
-func readable(piece string) string {
-	if utf8.ValidString(piece) {
-		return piece
-	}
-	return fmt.Sprintf("%+q", piece)
 }

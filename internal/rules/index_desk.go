@@ -1,0 +1,64 @@
+package rules
+
+// desk is where an evaluation works: the value at hand and what has been done with
+// it. Desks are reused, so that a login allocates nothing.
+type desk struct {
+	value  []byte // as it came
+	edged  []byte // folded, edges on both sides
+	folded []byte // folded, within edged
+
+	// A moment is one value, or the start of an evaluation. Each note below holds
+	// the moment it was made at, so nothing needs to be wiped in between.
+	moment uint32
+	start  uint32   // of this evaluation
+	read   []uint32 // by index: its attribute has been seen
+	met    []uint32 // by slot: its gram has been seen
+	tried  []uint32 // by question: its regular expression has been asked
+}
+
+func newDesk(indexes map[string]*index) *desk {
+	d := &desk{read: make([]uint32, len(indexes))}
+	slots, questions := 0, 0
+	for _, x := range indexes {
+		last := x.grams[gramSize-1]
+		slots = max(slots, int(last.first)+len(last.slots))
+		questions = max(questions, len(x.questions))
+	}
+	d.met = make([]uint32, slots)
+	d.tried = make([]uint32, questions)
+	return d
+}
+
+// begin starts an evaluation.
+func (d *desk) begin() {
+	const late = 1 << 31 // long before the moments come round
+	if d.moment > late {
+		d.moment = 0
+		clear(d.read)
+		clear(d.met)
+		clear(d.tried)
+	}
+	d.moment++
+	d.start = d.moment
+}
+
+// first reports whether the index has not been asked in this evaluation: of two
+// attributes of one Name only the first counts, as in [Attributes.Get].
+func (d *desk) first(x *index) bool {
+	if d.read[x.number] >= d.start {
+		return false
+	}
+	d.read[x.number] = d.moment
+	return true
+}
+
+// lay puts a value on the desk.
+func (d *desk) lay(value string) {
+	d.moment++
+	d.value = append(d.value[:0], value...)
+	d.edged = append(d.edged[:0], edge, edge, edge)
+	d.edged = appendFolded(d.edged, value)
+	end := len(d.edged)
+	d.edged = append(d.edged, edge, edge, edge)
+	d.folded = d.edged[gramSize-1 : end]
+}
