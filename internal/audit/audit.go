@@ -1,0 +1,61 @@
+// Package audit owns the vocabulary of the audit trail: what an event is, which
+// actions there are, and how a change is told, from what to what. It leaves
+// deciding what happened to whoever did it, and keeping events to store.
+package audit
+
+import (
+	"time"
+
+	"idms/internal/trace"
+)
+
+// Event is one thing that happened, for whoever asks later "who did this, and
+// why was it allowed?". It names people and things by identifiers; it holds no
+// values of an assertion.
+type Event struct {
+	ID     string    `json:"id"` // UUIDv7, given by store
+	At     time.Time `json:"at"`
+	Action Action    `json:"action"`
+	Alarm  bool      `json:"alarm,omitempty"` // somebody should look now
+
+	// Who did it: an administrator's name, "system", or "" when the person named
+	// by User did it themself.
+	Who     string `json:"who,omitempty"`
+	Address string `json:"address,omitempty"` // of the browser, as far as trusted proxies tell
+
+	// What it touched.
+	Record string `json:"record,omitempty"` // key
+	User   string `json:"user,omitempty"`   // account ID
+	Group  string `json:"group,omitempty"`  // key
+
+	Trace   string     `json:"trace,omitempty"` // reference of the login's trace
+	Code    trace.Code `json:"code,omitempty"`  // why a login was refused
+	Reason  string     `json:"reason,omitempty"`
+	Changes []Change   `json:"changes,omitempty"`
+}
+
+// Change is one field that an event changed.
+type Change struct {
+	Field string `json:"field"`          // path as in the record file
+	From  string `json:"from,omitempty"` // "" when it was not there
+	To    string `json:"to,omitempty"`   // "" when it is gone
+}
+
+// Action is what happened. Actions are public, like codes: they stand in the
+// API and in filters, and never change their meaning.
+type Action string
+
+const (
+	LoggedIn         Action = "logged_in"
+	LoginRefused     Action = "login_refused"
+	Elevated         Action = "elevated" // a session may do more for a while (S26)
+	ElevationRefused Action = "elevation_refused"
+	LoggedOut        Action = "logged_out"
+	SessionsEnded    Action = "sessions_ended" // by somebody else than their person
+
+	RecordCreated Action = "record_created"
+	RecordChanged Action = "record_changed"
+	GroupCreated  Action = "group_created"
+	GroupChanged  Action = "group_changed"
+	GroupDeleted  Action = "group_deleted"
+)
