@@ -1,0 +1,274 @@
+// Package browser drives a real Chromium over pages on loopback: it opens,
+// fills and clicks as a person does, looks at a page at 320 pixels, in the dark
+// and without JavaScript, takes screenshots, and asks axe-core what somebody who
+// cannot see or use a mouse would stumble over.
+//
+// It owns how the browser is started and stopped and the copy of axe-core. It
+// leaves finding Chromium to test/needs and what a page should say to the tests.
+package browser
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"idms/test/needs"
+)
+
+// actionTimeout bounds one thing that a person does, the page's answer included.
+// It takes tens of milliseconds; the rest is for a machine busy with other tests.
+const actionTimeout = 30 * time.Second
+
+// Screenshots names the environment variable that holds the folder for
+// screenshots. Where it is not set, none are kept.
+const Screenshots = "IDMS_TEST_SCREENSHOTS"
+
+//go:embed axe/axe.min.js
+var axe string
+
+// Browser is one Chromium with one tab and a profile of its own.
+type Browser struct {
+	ctx context.Context
+
+	mutex    sync.Mutex
+	problems []string
+}
+
+// Start starts a browser, which ends with the test.
+func Start(t testing.TB) *Browser {
+	t.Helper()
+	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(needs.Chromium(t)),
+		chromedp.NoSandbox, // its sandbox needs rights that a container lacks; the pages are our own
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		// Nothing outside this machine is asked for: a page that tries fails, and
+		// the problem shows in Problems.
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost"),
+		chromedp.WindowSize(1280, 900),
+	})
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(allocator)
+	t.Cleanup(closeTab)
+
+	b := &Browser{ctx: ctx}
+	if err := chromedp.Listen(ctx, b.hear); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
+	}
+	return b
+}
+
+// hear collects what the browser complains about.
+func (b *Browser) hear(event any) {
+	var problem string
+	switch event := event.(type) {
+	case *log.EventEntryAdded:
+		if event.Entry.Level != log.EntryLevelError {
+			return
+		}
+		problem = strings.TrimSpace(event.Entry.Text + " " + event.Entry.URL)
+	case *runtime.EventExceptionThrown:
+		problem = event.ExceptionDetails.Text
+		if event.ExceptionDetails.Exception != nil {
+			problem += " " + event.ExceptionDetails.Exception.Description
+		}
+	case *runtime.EventConsoleAPICalled:
+		if event.Type != runtime.ConsoleAPICalledTypeError {
+			return
+		}
+		problem = "console.error"
+		for _, arg := range event.Args {
+			problem += fmt.Sprintf(" %s", arg.Value)
+		}
+	default:
+		return
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.problems = append(b.problems, problem)
+}
+
+// Problems returns, and forgets, what the browser complained about: what the
+// content security policy refused, scripts that failed, resources that did not
+// come, pages answered with status 400 and above.
+func (b *Browser) Problems() []string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	problems := b.problems
+	b.problems = nil
+	return problems
+}
+
+// Do runs chromedp's own actions, for what the methods here do not offer.
+func (b *Browser) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	run(t, b, chromedp.Steps(steps...))
+}
+
+func run[T any](t testing.TB, b *Browser, action chromedp.Action[T]) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, actionTimeout)
+	defer cancel()
+	value, err := chromedp.Run(ctx, action)
+	if err != nil {
+		t.Fatalf("%v, at %s", err, b.where())
+	}
+	return value
+}
+
+// where tells what the tab shows, for the message of a failed test.
+func (b *Browser) where() string {
+	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Second)
+	defer cancel()
+	address, err := chromedp.Run(ctx, chromedp.Location())
+	if err != nil {
+		return "a page that does not answer"
+	}
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText.slice(0, 2000) : ""`))
+	if err != nil {
+		return address
+	}
+	return address + ", which says:\n" + text
+}
+
+// Open goes to an address and returns when the page has loaded.
+func (b *Browser) Open(t testing.TB, address string) {
+	t.Helper()
+	run(t, b, chromedp.Navigate(address))
+}
+
+// Fill types text into a field, which is emptied first.
+func (b *Browser) Fill(t testing.TB, css, text string) {
+	t.Helper()
+	b.Do(t, chromedp.Clear(chromedp.CSS(css)), chromedp.SendKeys(chromedp.CSS(css), text))
+}
+
+// Follow clicks what leads to another page and returns when that page, or the
+// one at the end of its redirects, has loaded. A page that posts itself on counts
+// as a page: wait for what comes after it with See.
+func (b *Browser) Follow(t testing.TB, css string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, actionTimeout)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(css))); err != nil {
+		t.Fatalf("clicking %s: %v, at %s", css, err, b.where())
+	}
+}
+
+// See waits until an element is visible and returns its text.
+func (b *Browser) See(t testing.TB, css string) string {
+	t.Helper()
+	return run(t, b, chromedp.Text(chromedp.CSS(css), chromedp.NodeVisible))
+}
+
+// Location is the address that the tab shows.
+func (b *Browser) Location(t testing.TB) string {
+	t.Helper()
+	return run(t, b, chromedp.Location())
+}
+
+// Size sets the size of the page's window, in CSS pixels.
+func (b *Browser) Size(t testing.TB, width, height int64) {
+	t.Helper()
+	run(t, b, chromedp.EmulateViewport(width, height))
+}
+
+// Dark shows pages as to a person whose system asks for dark colours, or light
+// ones.
+func (b *Browser) Dark(t testing.TB, dark bool) {
+	t.Helper()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	command(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+}
+
+// JavaScript lets pages run their scripts, or not, from the next page on.
+func (b *Browser) JavaScript(t testing.TB, on bool) {
+	t.Helper()
+	command(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+}
+
+func command[P, R any](t testing.TB, b *Browser, command cdp.Command[P, R], params P) {
+	t.Helper()
+	run(t, b, func(ctx context.Context, target *chromedp.Target) (R, error) {
+		return cdp.Call(ctx, target, command, params)
+	})
+}
+
+// SidewaysScroll is by how many pixels the page is wider than its window: zero
+// on a page that fits (WCAG 2.2, 1.4.10 Reflow).
+func (b *Browser) SidewaysScroll(t testing.TB) int {
+	t.Helper()
+	return run(t, b, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
+}
+
+// Screenshot returns the whole page as PNG, and keeps it as NAME.png where the
+// environment names a folder for screenshots.
+func (b *Browser) Screenshot(t testing.TB, name string) []byte {
+	t.Helper()
+	png := run(t, b, chromedp.FullScreenshot(100))
+	if folder := os.Getenv(Screenshots); folder != "" {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return png
+}
+
+// Violation is one rule of axe-core that a page breaks.
+type Violation struct {
+	ID     string `json:"id"`
+	Impact string `json:"impact"`
+	Help   string `json:"help"`
+	Nodes  []struct {
+		HTML   string `json:"html"`
+		Target []any  `json:"target"` // selectors, one for each frame on the way
+	} `json:"nodes"`
+}
+
+func (v Violation) String() string {
+	text := fmt.Sprintf("%s (%s): %s", v.ID, v.Impact, v.Help)
+	for _, node := range v.Nodes {
+		text += fmt.Sprintf("\n    %v  %s", node.Target, node.HTML)
+	}
+	return text
+}
+
+// Violations runs axe-core, all rules that are not experimental, over the page.
+func (b *Browser) Violations(t testing.TB) []Violation {
+	t.Helper()
+	// Sent by the debugger, so the page's content security policy does not apply.
+	run(t, b, chromedp.Evaluate[chromedp.Void](axe+";void 0"))
+	return run(t, b, chromedp.Evaluate[[]Violation](
+		`axe.run(document, {resultTypes: ["violations"]}).then(result => result.violations)`, chromedp.EvalAwaitPromise))
+}
+
+// Accessible fails the test for each violation that axe-core finds on the page.
+func (b *Browser) Accessible(t testing.TB) {
+	t.Helper()
+	for _, violation := range b.Violations(t) {
+		t.Errorf("%s: %s", b.Location(t), violation)
+	}
+}
