@@ -73,9 +73,10 @@ const (
 	AuthContextNotAllowed Code = "auth_context_not_allowed"
 	ValueTooLong          Code = "value_too_long"
 	FieldMissing          Code = "field_missing"
+	OtherUser             Code = "other_user"
 	UserUnknown           Code = "user_unknown"
 	AccountDisabled       Code = "account_disabled"
-	OtherUser             Code = "other_user"
+	DirectoryUnknown      Code = "directory_unknown"
 	ValidationFailed      Code = "validation_failed"
 	ValidationIncomplete  Code = "validation_incomplete"
 	NoAccess              Code = "no_access"
@@ -218,20 +219,23 @@ var Meanings = []Meaning{
 		"The authentication context is not among the allowed ones.",
 		"Add the context that came to Allowed Auth Context, or let the person authenticate more strongly."},
 	{ValueTooLong, "S10", visitorProfile,
-		"A value that a rule or a mapped field reads is longer than 16 KiB.",
+		"A value that a rule reads is longer than 16 KiB, or one that a mapped field reads is longer than 1 KiB.",
 		"Send a shorter value from the provider."},
 	{FieldMissing, "S21", visitorProfile,
 		"A required field did not come out of the mapping.",
 		"Map the field to an attribute the provider sends, or let the provider send it."},
+	{OtherUser, "S26", visitorRetry,
+		"The answer to an elevation names another person than the session.",
+		"Log out at the provider and elevate again as the same person."},
 	{UserUnknown, "S41", visitorNotIn,
 		"The person is not known, and this record creates nobody.",
 		"Create the person, or switch just-in-time creation on."},
 	{AccountDisabled, "S41", visitorNotIn,
 		"The account is blocked by an administrator, or disabled by the directory.",
 		"Unblock the person, or enable the entry in the directory."},
-	{OtherUser, "S26", visitorRetry,
-		"The answer to an elevation names another person than the session.",
-		"Log out at the provider and elevate again as the same person."},
+	{DirectoryUnknown, "S37", visitorNotIn,
+		"The record takes groups from a directory, and the last good sync of it does not hold this person.",
+		"Add the person to the directory, or widen the sync's filter, and sync again."},
 	{ValidationFailed, "S22", visitorNotIn,
 		"At least one validation rule is false.",
 		"See the rule in the trace: change the rule, or the person's attributes at the provider."},
