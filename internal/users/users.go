@@ -1,21 +1,9 @@
-// Package users owns who a person is: the mapping from attributes to a
-// profile, and the account key under which one record knows them. It leaves
-// keeping accounts to store and deciding about them to idms.
+// Package users owns who a person is: the mapping from attributes to a profile
+// (S21), and the account key under which one record knows them (S40). It
+// leaves keeping accounts to store and deciding about them to idms.
 package users
 
 import "time"
-
-// Mapping names the attribute (or pseudo-attribute, S13) that each field of a
-// person comes from.
-type Mapping struct {
-	Username  string
-	Email     string
-	FirstName string
-	LastName  string
-	Phone     string // optional
-	// NamesOptional lets a person in without first and last name (S21).
-	NamesOptional bool
-}
 
 // Profile is what a login tells about a person.
 type Profile struct {
