@@ -19,11 +19,13 @@ import (
 //  3. A glob that is one whole value goes into a map from that value.
 //  4. Any other glob is filed under one gram, four consecutive bytes that each
 //     matching value must have: of its grams the one that the fewest globs share.
-//  5. A glob without any text stays in a list that is tried on every value.
+//  5. Patterns that have no gram, such as ^[a-z]+[0-9]$, or only one that too many
+//     others have, become one automaton (automaton.go).
 //
 // For each value, Evaluate looks into the map once, slides a window of four bytes
-// over it and asks only the questions that it meets, at most once per value. The
-// glob is compared, and the regular expression decides if the glob cannot.
+// over it and asks only the questions that it meets, at most once per value: the
+// glob is compared, and the regular expression decides if the glob cannot. Then
+// the automaton reads the value.
 //
 // Both map and grams are folded: in them, case does not count. So one pass
 // serves the rules that ignore case and those that do not.
@@ -47,10 +49,10 @@ type index struct {
 	number    int    // of this index in the set
 	rules     []span // which rules read the attribute
 	questions []question
-	globs     []filedGlob         // in the order of the spans below
-	whole     map[string]span     // by the folded value they are equal to
-	grams     [gramSize]gramTable // by one of their grams, of 1 to 4 bytes
-	always    span                // those without any text
+	globs     []filedGlob     // in the order of the spans below
+	whole     map[string]span // by the folded value that they are equal to
+	grams     gramTable       // by one of their grams
+	automaton *automaton      // what is left; nil when nothing is
 }
 
 // span is a number of neighbours: from, until before to.
@@ -67,7 +69,7 @@ type filedGlob struct {
 type question struct {
 	rules  []int32
 	values Quantifier
-	regexp *regexp.Regexp // nil when the globs suffice
+	regexp *regexp.Regexp // nil when the globs suffice, or the automaton is asked
 }
 
 // Compile makes the rules ready. It takes some microseconds a rule, and keeps
@@ -160,14 +162,44 @@ func (r Rule) unmatched() Finding {
 
 // ask puts to one value, the i-th of n, every question that it may answer.
 func (x *index) ask(d *desk, value string, i, n int32, into []Finding) {
-	d.lay(value)
-	if s, ok := x.whole[string(d.folded)]; ok {
-		x.try(d, s, i, n, into)
+	if len(x.globs) > 0 {
+		d.lay(value)
+		if globs, ok := x.whole[string(d.folded)]; ok {
+			x.try(d, globs, i, n, into)
+		}
+		for slot, at := x.grams.next(d.edged, 0); slot >= 0; slot, at = x.grams.next(d.edged, at) {
+			if d.met[slot] != d.moment {
+				d.met[slot] = d.moment
+				x.try(d, x.grams.slots[slot].globs, i, n, into)
+			}
+		}
 	}
-	for t := range x.grams {
-		x.grams[t].scan(x, d, i, n, into)
+	if x.automaton != nil {
+		x.read(d.walk(x), value, i, n, into)
 	}
-	x.try(d, x.always, i, n, into)
+}
+
+// read walks the automaton through the value.
+func (x *index) read(w *walk, value string, i, n int32, into []Finding) {
+	s := w.start
+	for _, r := range value {
+		if len(s.kernel) == 0 {
+			return
+		}
+		if s = w.step(s, w.symbols.of(r)); len(s.found) > 0 {
+			x.matched(s.found, i, n, into)
+		}
+	}
+	x.matched(w.step(s, w.symbols.end()).found, i, n, into)
+}
+
+// matched notes a match for each of the questions.
+func (x *index) matched(questions []int32, i, n int32, into []Finding) {
+	for _, number := range questions {
+		if q := &x.questions[number]; !q.settled(into[q.rules[0]], i) {
+			q.matched(i, n, into)
+		}
+	}
 }
 
 // try compares a span of globs with the value, and asks the regular expression of

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -8,23 +9,27 @@ import (
 // builder gathers the rules of one attribute.
 type builder struct {
 	index
-	known map[questionKey]int32 // where the question is
-	loose []looseGlob
+	patterns []Pattern // by question
+	known    map[questionKey]int32
 }
 
+// questionKey is what makes two rules one question.
 type questionKey struct {
 	text    string
 	options Options
 	values  Quantifier
 }
 
-// looseGlob is a glob that has not been filed yet.
-type looseGlob struct {
+// card is a glob on its way to its place: under a whole value or under a gram.
+type card struct {
 	filedGlob
-	key   []byte // the whole value, folded; or
-	width int    // of the gram that it goes under, 0 for none
+	value []byte
 	gram  uint32
 }
+
+// crowd is how many globs that only a regular expression can decide may share a
+// gram. More are better asked all at once, by the automaton.
+const crowd = 8
 
 func newBuilder() *builder { return &builder{known: make(map[questionKey]int32)} }
 
@@ -36,86 +41,116 @@ func (b *builder) add(i int32, rule Rule) {
 		b.rules = append(b.rules, span{i, i + 1})
 	}
 	if rule.Pattern.IsZero() {
-		return
+		return // there is nothing to ask
 	}
-
 	key := questionKey{rule.Pattern.text, rule.Pattern.options, rule.Values}
 	number, ok := b.known[key]
 	if !ok {
 		number = int32(len(b.questions))
 		b.known[key] = number
-		q := question{values: rule.Values}
-		for _, g := range rule.Pattern.globs {
-			if !g.exact || g.dots {
-				q.regexp = rule.Pattern.regexp()
-			}
-			b.loose = append(b.loose, looseGlob{filedGlob: filedGlob{g, number}})
-		}
-		b.questions = append(b.questions, q)
+		b.questions = append(b.questions, question{values: rule.Values})
+		b.patterns = append(b.patterns, rule.Pattern)
 	}
 	q := &b.questions[number]
 	q.rules = append(q.rules, i)
 }
 
-// build files the globs.
+// build gives each question its place.
 func (b *builder) build() *index {
-	popular := make(map[uint32]int32) // how many globs have a gram
-	for _, g := range b.loose {
-		if !g.whole() {
-			for _, gram := range g.fullGrams() {
-				popular[gram]++
+	cards, textless := b.cards()
+	for number := range b.questions {
+		if textless[number] {
+			if b.automaton == nil {
+				b.automaton = new(automaton)
+			}
+			b.automaton.add(b.patterns[number].source, int32(number))
+			continue
+		}
+		for _, g := range b.patterns[number].globs {
+			if !g.exact || g.dots {
+				b.questions[number].regexp = b.patterns[number].regexp()
 			}
 		}
 	}
-	for i := range b.loose {
-		g := &b.loose[i]
-		if g.whole() {
-			g.key = appendFolded(nil, string(g.pieces[0]))
-		} else {
-			g.width, g.gram = g.rarest(popular)
-		}
+	if b.automaton != nil {
+		b.automaton.finish()
 	}
-
-	// Globs that are looked up together lie together.
-	slices.SortStableFunc(b.loose, func(x, y looseGlob) int {
-		return cmp.Or(cmp.Compare(x.place(), y.place()), slices.Compare(x.key, y.key), cmp.Compare(x.gram, y.gram))
-	})
-	b.globs = make([]filedGlob, len(b.loose))
-	b.whole = make(map[string]span)
-	var filed [gramSize][]filedGram
-	for from := 0; from < len(b.loose); {
-		first := &b.loose[from]
-		to := from
-		for ; to < len(b.loose) && b.loose[to].together(first); to++ {
-			b.globs[to] = b.loose[to].filedGlob
-		}
-		s := span{int32(from), int32(to)}
-		switch {
-		case first.whole():
-			b.whole[string(first.key)] = s
-		case first.width > 0:
-			filed[first.width-1] = append(filed[first.width-1], filedGram{first.gram, s})
-		default:
-			b.always = s
-		}
-		from = to
-	}
-	number := int32(0)
-	for i := range filed {
-		b.grams[i] = newGramTable(i+1, filed[i], number)
-		number += int32(len(b.grams[i].slots))
-	}
+	cards = slices.DeleteFunc(cards, func(c card) bool { return textless[c.question] })
+	b.file(cards)
 	return &b.index
 }
 
-// place is the order of the three ways to file a glob.
-func (g *looseGlob) place() int {
-	if g.whole() {
-		return -1
+// cards writes a card for each glob, and finds the questions that must do without:
+// those with a glob that has no gram, or none that is rare enough.
+func (b *builder) cards() (cards []card, textless []bool) {
+	textless = make([]bool, len(b.questions))
+	grams := make([][]uint32, 0, len(b.questions))
+	popular := make(map[uint32]int32) // how many globs have a gram
+	for number, pattern := range b.patterns {
+		for _, g := range pattern.globs {
+			c := card{filedGlob: filedGlob{g, int32(number)}}
+			var has []uint32
+			if g.whole() {
+				c.value = appendFolded(nil, string(g.pieces[0]))
+			} else {
+				has = g.grams()
+				textless[number] = textless[number] || len(has) == 0
+			}
+			for _, gram := range has {
+				popular[gram]++
+			}
+			cards = append(cards, c)
+			grams = append(grams, has)
+		}
 	}
-	return g.width
+
+	undecided := make(map[uint32]int) // globs under a gram that need a regular expression
+	for i := range cards {
+		c := &cards[i]
+		if len(grams[i]) == 0 {
+			continue
+		}
+		c.gram = slices.MinFunc(grams[i], func(x, y uint32) int { return cmp.Compare(popular[x], popular[y]) })
+		if !c.exact {
+			undecided[c.gram]++
+		}
+	}
+	for i := range cards {
+		if c := &cards[i]; !c.whole() && !c.exact && undecided[c.gram] > crowd {
+			textless[c.question] = true
+		}
+	}
+	return cards, textless
 }
 
-func (g *looseGlob) together(other *looseGlob) bool {
-	return g.place() == other.place() && slices.Equal(g.key, other.key) && g.gram == other.gram
+// file lays globs that are looked up together next to each other and writes down
+// where they are.
+func (b *builder) file(cards []card) {
+	order := func(x, y card) int {
+		if x.whole() != y.whole() {
+			if x.whole() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(bytes.Compare(x.value, y.value), cmp.Compare(x.gram, y.gram))
+	}
+	slices.SortStableFunc(cards, order)
+
+	b.globs = make([]filedGlob, len(cards))
+	b.whole = make(map[string]span)
+	var grams []filedGram
+	for from, to := 0, 0; from < len(cards); from = to {
+		for to < len(cards) && order(cards[from], cards[to]) == 0 {
+			b.globs[to] = cards[to].filedGlob
+			to++
+		}
+		globs := span{int32(from), int32(to)}
+		if cards[from].whole() {
+			b.whole[string(cards[from].value)] = globs
+		} else {
+			grams = append(grams, filedGram{cards[from].gram, globs})
+		}
+	}
+	b.grams = newGramTable(grams)
 }

@@ -14,19 +14,30 @@ type desk struct {
 	read   []uint32 // by index: its attribute has been seen
 	met    []uint32 // by slot: its gram has been seen
 	tried  []uint32 // by question: its regular expression has been asked
+
+	walks []*walk // by index, each made when first needed
 }
 
 func newDesk(indexes map[string]*index) *desk {
-	d := &desk{read: make([]uint32, len(indexes))}
 	slots, questions := 0, 0
 	for _, x := range indexes {
-		last := x.grams[gramSize-1]
-		slots = max(slots, int(last.first)+len(last.slots))
+		slots = max(slots, len(x.grams.slots))
 		questions = max(questions, len(x.questions))
 	}
-	d.met = make([]uint32, slots)
-	d.tried = make([]uint32, questions)
-	return d
+	return &desk{
+		read:  make([]uint32, len(indexes)),
+		met:   make([]uint32, slots),
+		tried: make([]uint32, questions),
+		walks: make([]*walk, len(indexes)),
+	}
+}
+
+// walk is the desk's walk through an index's automaton.
+func (d *desk) walk(x *index) *walk {
+	if d.walks[x.number] == nil {
+		d.walks[x.number] = newWalk(x.automaton)
+	}
+	return d.walks[x.number]
 }
 
 // begin starts an evaluation.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"sync"
+	"unicode/utf8"
 )
 
 // The sizes of S10, in bytes.
@@ -34,6 +35,7 @@ type Pattern struct{ *parsed }
 type parsed struct {
 	text    string
 	options Options
+	source  string // the text with the options written into it
 	globs   []glob // what every matching value fits at least one of
 	regexp  func() *regexp.Regexp
 }
@@ -65,12 +67,16 @@ func ParsePattern(text string, o Options) (Pattern, error) {
 			return Pattern{}, explain(text, err)
 		}
 	}
+	if r, ok := surrogate(tree); ok {
+		return Pattern{}, fmt.Errorf(`the pattern asks for \x{%X}, half of a character that no text contains alone; write the whole character`, r)
+	}
 	if n := steps(tree); n > maxSteps {
 		return Pattern{}, fmt.Errorf("the pattern is too large: with its repetitions written out it has %d steps, at most %d are allowed; lower the counts in {…}, or use * or +", n, maxSteps)
 	}
 	return Pattern{&parsed{
 		text:    text,
 		options: o,
+		source:  source,
 		globs:   relax(tree),
 		// What parses compiles. Most patterns of a large record are answered by their
 		// globs alone and never need the program, which takes longer to make and far
@@ -134,4 +140,22 @@ func steps(tree *syntax.Regexp) int {
 		n *= max(tree.Min, tree.Max, 1)
 	}
 	return n
+}
+
+// surrogate finds a half of a UTF-16 pair. It could match nothing, were it not
+// that regexp takes it for U+FFFD in some patterns and not in others.
+func surrogate(tree *syntax.Regexp) (rune, bool) {
+	if tree.Op == syntax.OpLiteral {
+		for _, r := range tree.Rune {
+			if !utf8.ValidRune(r) {
+				return r, true
+			}
+		}
+	}
+	for _, sub := range tree.Sub {
+		if r, ok := surrogate(sub); ok {
+			return r, true
+		}
+	}
+	return 0, false
 }

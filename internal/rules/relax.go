@@ -119,7 +119,7 @@ func (r *relaxer) literal(tree *syntax.Regexp) []sequence {
 }
 
 // literal is the token of one character. U+FFFD is not one: it also matches each
-// byte that is not UTF-8. Nor is a surrogate, which no text contains.
+// byte that is not UTF-8. Nor is a surrogate out of a class: it has no bytes.
 func literal(c rune, ignoreCase bool) token {
 	if c == utf8.RuneError || !utf8.ValidRune(c) {
 		return token{kind: some}
