@@ -365,7 +365,7 @@ func draw(packages []listed) string {
 
 func list(t *testing.T) []listed {
 	t.Helper()
-	command := exec.Command("go", "list", "-json=Dir,ImportPath,Doc,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
+	command := exec.Command("go", "list", "-e", "-json=Dir,ImportPath,Doc,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
 	var problem bytes.Buffer
 	command.Stderr = &problem
 	output, err := command.Output()
