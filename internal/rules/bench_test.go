@@ -62,7 +62,10 @@ var shapes = []struct {
 		}
 		return fmt.Sprintf("^[a-z]+[0-9]{%d}$", 2+i/100%50)
 	}},
-	{"residual", func(i int) string { return fmt.Sprintf("^[a-z]+[0-9]{%d}[a-z]{%d}$", 1+i%100, 1+i/100) }},
+	{"residual", func(i int) string {
+		parts := []string{"[a-z]+", "[0-9]+", "[a-z]{2}", `\d{3,5}`, `\w*`, "[^-]+", "[A-Z]?", "[[:alnum:]]", ".+", "[a-f0-9]{4}"}
+		return "^" + parts[i%10] + "-" + parts[i/10%10] + "[-_]" + parts[i/100%10] + parts[i/1000%10] + "$"
+	}},
 }
 
 func benchRules(b testing.TB, n int, pattern func(int) string) []Rule {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"sync"
+	"unicode/utf8"
 )
 
 // How a Set finds the few rules that match, without trying the others
@@ -36,11 +37,9 @@ import (
 // Set is a list of rules made ready for many logins. It never changes and is
 // safe for concurrent use.
 type Set struct {
-	// What every rule finds when its attribute is missing, and what when it is
-	// there and no value matches. Each evaluation begins as a copy.
-	missing, quiet []Finding
-
-	indexes map[string]*index // by attribute
+	quiet   []Finding // what the rules find in values that none of them matches
+	indexes []*index
+	byName  map[string]*index // the same, by attribute
 	desks   sync.Pool         // of *desk
 }
 
@@ -75,14 +74,9 @@ type question struct {
 // Compile makes the rules ready. It takes some microseconds a rule, and keeps
 // nothing of the list.
 func Compile(list []Rule) *Set {
-	s := &Set{
-		missing: make([]Finding, len(list)),
-		quiet:   make([]Finding, len(list)),
-		indexes: make(map[string]*index),
-	}
+	s := &Set{quiet: make([]Finding, len(list)), byName: make(map[string]*index)}
 	builders := make(map[string]*builder)
 	for i, rule := range list {
-		s.missing[i] = rule.Test(nil)
 		s.quiet[i] = rule.unmatched()
 		if rule.Disabled {
 			continue
@@ -97,14 +91,15 @@ func Compile(list []Rule) *Set {
 	for name, b := range builders {
 		x := b.build()
 		x.number = len(s.indexes)
-		s.indexes[name] = x
+		s.indexes = append(s.indexes, x)
+		s.byName[name] = x
 	}
 	s.desks.New = func() any { return newDesk(s.indexes) }
 	return s
 }
 
 // Len is the number of rules.
-func (s *Set) Len() int { return len(s.missing) }
+func (s *Set) Len() int { return len(s.quiet) }
 
 // Evaluate tests every rule, as [Rule.Test] does, and returns the findings in
 // rule order. It writes them over into and allocates nothing when that has the
@@ -114,50 +109,57 @@ func (s *Set) Len() int { return len(s.missing) }
 // they contain; at the very worst that of trying every rule on every value, each
 // in time linear in the value's length.
 func (s *Set) Evaluate(a Attributes, into []Finding) []Finding {
-	into = append(into[:0], s.missing...)
-	if len(s.indexes) == 0 {
-		return into
-	}
+	into = append(into[:0], s.quiet...)
 	d := s.desks.Get().(*desk)
 	defer s.desks.Put(d)
 
 	d.begin()
 	for _, attribute := range a {
-		x, ok := s.indexes[attribute.Name]
-		if !ok || !d.first(x) {
-			continue
+		x, ok := s.byName[attribute.Name]
+		if !ok || d.has(x) {
+			continue // nobody reads it, or it is not the first of its Name
 		}
+		d.note(x)
 		switch {
 		case attribute.Incomplete:
-			for _, r := range x.rules {
-				for i := r.from; i < r.to; i++ {
-					into[i] = Finding{Outcome: Incomplete, Value: -1}
-				}
-			}
-		case len(attribute.Values) > 0:
-			for _, r := range x.rules {
-				copy(into[r.from:r.to], s.quiet[r.from:r.to])
-			}
+			x.answer(Incomplete, into)
+		case len(attribute.Values) == 0:
+			x.answer(Missing, into)
+		default:
 			for i, value := range attribute.Values {
 				x.ask(d, value, int32(i), int32(len(attribute.Values)), into)
 			}
 		}
 	}
+	for _, x := range s.indexes {
+		if !d.has(x) {
+			x.answer(Missing, into)
+		}
+	}
 	return into
 }
 
-// unmatched is what an enabled rule finds in values that it does not match.
+// unmatched is what the rule finds in values that it does not match.
 func (r Rule) unmatched() Finding {
-	if r.Disabled {
+	switch {
+	case r.Disabled:
 		return Finding{Outcome: Disabled, Value: -1}
-	}
-	switch r.Values {
-	case All:
-		return Finding{Outcome: NoMatch, Value: 0} // the first value is already one that did not
-	case None:
+	case r.Values == All:
+		return Finding{Outcome: NoMatch, Value: 0} // the first value is one that did not
+	case r.Values == None:
 		return Finding{Outcome: NoMatch, True: !r.Pattern.IsZero(), Value: -1}
 	}
 	return Finding{Outcome: NoMatch, Value: -1}
+}
+
+// answer gives all rules of the index the same finding: that there is nothing to
+// match.
+func (x *index) answer(o Outcome, into []Finding) {
+	for _, s := range x.rules {
+		for i := s.from; i < s.to; i++ {
+			into[i] = Finding{Outcome: o, Value: -1}
+		}
+	}
 }
 
 // ask puts to one value, the i-th of n, every question that it may answer.
@@ -181,16 +183,34 @@ func (x *index) ask(d *desk, value string, i, n int32, into []Finding) {
 
 // read walks the automaton through the value.
 func (x *index) read(w *walk, value string, i, n int32, into []Finding) {
-	s := w.start
+	width, ascii, steps := w.symbols.count(), &w.symbols.ascii, w.steps
+	at := startState
 	for _, r := range value {
-		if len(s.kernel) == 0 {
-			return
+		symbol := 0
+		if uint32(r) < utf8.RuneSelf {
+			symbol = int(ascii[r])
+		} else {
+			symbol = w.symbols.of(r)
 		}
-		if s = w.step(s, w.symbols.of(r)); len(s.found) > 0 {
-			x.matched(s.found, i, n, into)
+		to := int(steps[at*width+symbol])
+		if to <= 0 {
+			if to == unexplored {
+				to = w.step(at, symbol)
+				steps = w.steps
+			}
+			if to < 0 {
+				to = -to
+				x.matched(w.states[to].found, i, n, into)
+				if len(w.states[to].kernel) == 0 {
+					return
+				}
+			}
 		}
+		at = to
 	}
-	x.matched(w.step(s, w.symbols.end()).found, i, n, into)
+	if at = w.step(at, w.symbols.end()); at < 0 {
+		x.matched(w.states[-at].found, i, n, into)
+	}
 }
 
 // matched notes a match for each of the questions.

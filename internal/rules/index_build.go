@@ -29,7 +29,7 @@ type card struct {
 
 // crowd is how many globs that only a regular expression can decide may share a
 // gram. More are better asked all at once, by the automaton.
-const crowd = 8
+const crowd = 16
 
 func newBuilder() *builder { return &builder{known: make(map[questionKey]int32)} }
 

@@ -18,7 +18,7 @@ type desk struct {
 	walks []*walk // by index, each made when first needed
 }
 
-func newDesk(indexes map[string]*index) *desk {
+func newDesk(indexes []*index) *desk {
 	slots, questions := 0, 0
 	for _, x := range indexes {
 		slots = max(slots, len(x.grams.slots))
@@ -53,15 +53,12 @@ func (d *desk) begin() {
 	d.start = d.moment
 }
 
-// first reports whether the index has not been asked in this evaluation: of two
+// note remembers that the index has been asked in this evaluation: of several
 // attributes of one Name only the first counts, as in [Attributes.Get].
-func (d *desk) first(x *index) bool {
-	if d.read[x.number] >= d.start {
-		return false
-	}
-	d.read[x.number] = d.moment
-	return true
-}
+func (d *desk) note(x *index) { d.read[x.number] = d.moment }
+
+// has reports whether note was called in this evaluation.
+func (d *desk) has(x *index) bool { return d.read[x.number] >= d.start }
 
 // lay puts a value on the desk.
 func (d *desk) lay(value string) {

@@ -87,7 +87,7 @@ func (r Rule) Test(a Attributes) Finding {
 			finding.Value = int32(miss)
 		}
 	case None:
-		finding.True = match < 0 && r.Pattern != (Pattern{})
+		finding.True = match < 0 && !r.Pattern.IsZero()
 	}
 	return finding
 }

@@ -13,11 +13,11 @@ type symbols struct {
 	sets  [][]rune // sets of characters, each as pairs: from, to
 	known map[string]int32
 
-	bounds []rune  // where kinds change, ascending from 0
-	kinds  []int32 // by bound: the kind from there on
-	ascii  [utf8.RuneSelf]int32
-	sample []rune     // by symbol: a character of the kind
-	has    [][]uint64 // by set: a bit for each kind that is in it
+	bounds []rune               // where kinds change, ascending from 0
+	kinds  []int32              // by bound: the kind from there on
+	ascii  [utf8.RuneSelf]int32 // the symbols of the first characters, to save a search
+	sample []rune               // by symbol: a character of the kind
+	has    [][]uint64           // by set: a bit for each kind that is in it
 }
 
 // noRune stands for what is before the first and after the last character, as in
@@ -91,7 +91,7 @@ func (s *symbols) sort() {
 		}
 	}
 	for r := range s.ascii {
-		s.ascii[r] = s.search(rune(r))
+		s.ascii[r] = int32(s.of(rune(r)))
 	}
 }
 
@@ -110,25 +110,21 @@ func (s *symbols) stretches(number int) []int {
 }
 
 // of is the symbol of a character.
-func (s *symbols) of(r rune) int32 {
-	if uint32(r) < utf8.RuneSelf {
-		return s.ascii[r]
-	}
-	return s.search(r)
-}
-
-func (s *symbols) search(r rune) int32 {
+func (s *symbols) of(r rune) int {
 	at, exact := slices.BinarySearch(s.bounds, r)
 	if !exact {
 		at--
 	}
-	return s.kinds[at]
+	return int(s.kinds[at])
 }
 
+// count is the number of symbols.
+func (s *symbols) count() int { return len(s.sample) }
+
 // end is the symbol after the last character.
-func (s *symbols) end() int32 { return int32(len(s.sample) - 1) }
+func (s *symbols) end() int { return len(s.sample) - 1 }
 
 // in reports whether characters of a kind are in a set.
-func (s *symbols) in(symbol, set int32) bool {
+func (s *symbols) in(symbol int, set int32) bool {
 	return s.has[set][symbol/64]&(1<<(symbol%64)) != 0
 }
