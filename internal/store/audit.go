@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"idms/internal/audit"
+	"idms/internal/fault"
+	"idms/internal/trace"
+)
+
+type eventRow struct {
+	ID        string `gorm:"primaryKey"`
+	At        int64
+	Action    string
+	Alarm     bool
+	Who       string
+	Address   string
+	RecordKey string
+	UserID    string
+	GroupKey  string
+	Trace     string
+	Code      string
+	Reason    string
+	Changes   string // JSON; "" is none
+}
+
+func (eventRow) TableName() string { return "audit_events" }
+
+// Audit writes events in the transaction of what they tell of.
+func (tx *Tx) Audit(events ...audit.Event) error { return appendEvents(tx.db, events) }
+
+// Audit writes events that stand for themselves.
+func (s *Store) Audit(ctx context.Context, events ...audit.Event) error {
+	return appendEvents(s.write.WithContext(ctx), events)
+}
+
+func appendEvents(db *gorm.DB, events []audit.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	rows := make([]eventRow, len(events))
+	for i, event := range events {
+		rows[i] = eventRow{
+			ID: NewID(), At: micros(event.At), Action: string(event.Action), Alarm: event.Alarm,
+			Who: event.Who, Address: event.Address,
+			RecordKey: event.Record, UserID: event.User, GroupKey: event.Group,
+			Trace: event.Trace, Code: string(event.Code), Reason: event.Reason,
+		}
+		if len(event.Changes) > 0 {
+			changes, err := json.Marshal(event.Changes)
+			if err != nil {
+				return wrap(err, "write an event")
+			}
+			rows[i].Changes = string(changes)
+		}
+	}
+	return wrap(db.CreateInBatches(rows, rowsAtOnce).Error, "write to the audit trail")
+}
+
+// EventFilter chooses events; what is empty chooses all.
+type EventFilter struct {
+	User   string // account ID
+	Record string // key
+	Alarms bool   // only those
+}
+
+// maxPage bounds one page of events.
+const maxPage = 500
+
+// Events lists the audit trail, newest first, at most so many (1 to 500). The
+// first page has the cursor ""; next is the cursor of the following page, and
+// "" at the end. What is written meanwhile moves nothing. A cursor that Events
+// did not give is fault.Invalid.
+func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, limit int) (page []audit.Event, next string, err error) {
+	limit = min(max(limit, 1), maxPage)
+	query := s.read.WithContext(ctx).Order("at DESC, id DESC").Limit(limit + 1)
+	if cursor != "" {
+		at, id, ok := parseCursor(cursor)
+		if !ok {
+			return nil, "", fault.New(fault.Invalid, "This page of the audit trail does not exist. Begin at the first one.")
+		}
+		query = query.Where("(at, id) < (?, ?)", at, id)
+	}
+	if filter.User != "" {
+		// Repeated in the words of the index, so that it is used.
+		query = query.Where("user_id = ? AND user_id <> ''", filter.User)
+	}
+	if filter.Record != "" {
+		query = query.Where("record_key = ?", filter.Record)
+	}
+	if filter.Alarms {
+		query = query.Where("alarm")
+	}
+	var rows []eventRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, "", wrap(err, "read the audit trail")
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		next = fmt.Sprintf("%d.%s", last.At, last.ID)
+	}
+	page = make([]audit.Event, len(rows))
+	for i, row := range rows {
+		if page[i], err = row.event(); err != nil {
+			return nil, "", wrap(err, "read the audit trail")
+		}
+	}
+	return page, next, nil
+}
+
+func parseCursor(cursor string) (at int64, id string, ok bool) {
+	number, id, _ := strings.Cut(cursor, ".")
+	at, err := strconv.ParseInt(number, 10, 64)
+	return at, id, err == nil && isID(id)
+}
+
+func (row eventRow) event() (audit.Event, error) {
+	event := audit.Event{
+		ID: row.ID, At: instant(row.At), Action: audit.Action(row.Action), Alarm: row.Alarm,
+		Who: row.Who, Address: row.Address, Record: row.RecordKey, User: row.UserID, Group: row.GroupKey,
+		Trace: row.Trace, Code: trace.Code(row.Code), Reason: row.Reason,
+	}
+	if row.Changes == "" {
+		return event, nil
+	}
+	return event, json.Unmarshal([]byte(row.Changes), &event.Changes)
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"idms/internal/fault"
+	"idms/internal/groups"
+	"idms/internal/idms"
+	"idms/internal/users"
+)
+
+// The login transaction (S1, S2): Known, the decision, and what it writes.
+
+// ErrStale means that the record is no longer the edition that the policy was
+// compiled from: look it up and decide anew. Its kind is fault.Conflict.
+var ErrStale = fault.New(fault.Conflict, "This way to log in was changed a moment ago. Please start again.")
+
+// Known locks the account by this username until the transaction ends, whether
+// it exists or not, and reads what is known of it: the account, and its
+// memberships with their sources, by group. The rest of the value is the
+// caller's to fill; the directory's holding is always nil, as there is no
+// directory sync (S37).
+//
+// The record stays as it is until the transaction ends. When it is not of the
+// given edition any more, Known returns ErrStale.
+func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
+	folded := users.Fold(username)
+	if err := tx.lockAccount(record.ID, folded); err != nil {
+		return idms.Known{}, err
+	}
+	var row struct {
+		Version int
+		User    userRow `gorm:"embedded;embeddedPrefix:u_"`
+	}
+	found := tx.db.Raw(`SELECT r.version, `+userColumns+`
+		FROM records r LEFT JOIN users u ON u.record_id = r.id AND u.username_folded = ?
+		WHERE r.id = ?`, folded, record.ID).Scan(&row)
+	if found.Error != nil {
+		return idms.Known{}, wrap(found.Error, "read what is known")
+	}
+	if found.RowsAffected == 0 || row.Version != record.Version {
+		return idms.Known{}, ErrStale
+	}
+	if row.User.ID == "" {
+		return idms.Known{}, nil
+	}
+	account := row.User.account()
+	list, err := memberships(tx.db, account.ID)
+	return idms.Known{Account: &account, Memberships: list}, err
+}
+
+// UseAssertion remembers that an assertion was used, until it could not be
+// accepted any more (M17). Of any number of transactions that try, in any
+// number of processes, one gets true; the others wait for how it ends.
+func (tx *Tx) UseAssertion(issuer, id string, until time.Time) (bool, error) {
+	// XML has no NUL, so that no two pairs run together.
+	digest := sha256.Sum256([]byte(issuer + "\x00" + id))
+	done := tx.db.Exec("INSERT INTO used_assertions (digest, expires) VALUES (?, ?) ON CONFLICT DO NOTHING", digest[:], micros(until))
+	return done.RowsAffected == 1, wrap(done.Error, "use an assertion")
+}
+
+// CreateUser writes a new account; its ID is the caller's (NewID). A second one
+// by the same username of the same record, case aside, is fault.Conflict.
+func (tx *Tx) CreateUser(account users.Account) error {
+	row := newUserRow(account)
+	done := tx.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "record_id"}, {Name: "username_folded"}},
+		DoNothing: true,
+	}).Create(&row)
+	if done.Error == nil && done.RowsAffected == 0 {
+		return fault.New(fault.Conflict, "There is an account by this username already.")
+	}
+	return wrap(done.Error, "create a user")
+}
+
+// UpdateUser writes an account as it is now: profile, NameID, state, last login.
+func (tx *Tx) UpdateUser(account users.Account) error {
+	row := newUserRow(account)
+	return wrap(tx.db.Save(&row).Error, "update a user")
+}
+
+// rowsAtOnce bounds the rows of one statement: both databases bound its
+// parameters, SQLite at 32,766.
+const rowsAtOnce = 1000
+
+// ApplyChanges adds and removes sources of a person's memberships. A source
+// that is there already stays as it is, since included (S35), and removing one
+// that is not there is nothing. 500 changes are one or two statements.
+func (tx *Tx) ApplyChanges(userID string, changes []groups.Change, now time.Time) error {
+	var added []sourceRow
+	var removed [][]any
+	for _, change := range changes {
+		row := newSourceRow(userID, change.Group, change.Source)
+		if change.Remove {
+			removed = append(removed, []any{row.GroupKey, row.Kind, row.RecordKey, row.GrantedBy})
+			continue
+		}
+		if row.Since == 0 {
+			row.Since = micros(now)
+		}
+		added = append(added, row)
+	}
+	for len(removed) > 0 {
+		n := min(len(removed), rowsAtOnce)
+		err := tx.db.Exec(`DELETE FROM membership_sources
+			WHERE user_id = ? AND (group_key, kind, record_key, granted_by) IN ?`, userID, removed[:n]).Error
+		if err != nil {
+			return wrap(err, "remove memberships")
+		}
+		removed = removed[n:]
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	return wrap(tx.db.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(added, rowsAtOnce).Error, "add memberships")
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Retention is how long things are kept. A duration of 0 is for ever.
+type Retention struct {
+	Traces     time.Duration // since the login
+	Unverified int           // traces of responses that could not be verified: the newest so many
+	Audit      time.Duration // since the event
+	Idle       time.Duration // sessions that nobody used for so long are over
+}
+
+// Purged counts what a purge removed.
+type Purged struct {
+	Traces, Unverified, Audit, Sessions, Pending, Assertions int
+}
+
+const (
+	// purgeAtOnce bounds one statement, so that a login never waits for long.
+	purgeAtOnce = 1000
+	// pendingGrace is how long an ended request stays, so that a late answer is
+	// told apart from one that nobody asked for.
+	pendingGrace = time.Hour
+)
+
+// Purge removes what has been kept long enough. It works in small steps; cut
+// short, it has removed less. Several processes may purge at once.
+func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
+	var purged Purged
+	var err error
+	// Each step names what to remove and how it is found; a step without an
+	// instant has nothing to do.
+	for _, step := range []struct {
+		count      *int
+		table, key string
+		due        string
+		before     time.Time
+	}{
+		{&purged.Traces, "traces", "ref", "at < ?", before(now, s.retention.Traces)},
+		{&purged.Audit, "audit_events", "id", "at < ?", before(now, s.retention.Audit)},
+		{&purged.Sessions, "sessions", "id", "expires <= ?", now},
+		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, s.retention.Idle)},
+		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
+		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now},
+	} {
+		if step.before.IsZero() {
+			continue
+		}
+		removed, err := s.remove(ctx, step.table, step.key, step.due+" LIMIT ?", micros(step.before), purgeAtOnce)
+		*step.count += removed
+		if err != nil {
+			return purged, err
+		}
+	}
+	purged.Unverified, err = s.trimUnverified(ctx)
+	return purged, err
+}
+
+// before is the instant that lies so long before now; zero when nothing does.
+func before(now time.Time, kept time.Duration) time.Time {
+	if kept == 0 {
+		return time.Time{}
+	}
+	return now.Add(-kept)
+}
+
+// trimUnverified removes all but the newest traces of responses that could not
+// be verified.
+func (s *Store) trimUnverified(ctx context.Context) (int, error) {
+	return s.remove(ctx, "traces", "ref", "NOT verified ORDER BY at DESC, ref DESC LIMIT ? OFFSET ?", purgeAtOnce, s.retention.Unverified)
+}
+
+// remove deletes rows in batches until one is not full.
+func (s *Store) remove(ctx context.Context, table, key, which string, args ...any) (int, error) {
+	statement := "DELETE FROM " + table + " WHERE " + key + " IN (SELECT " + key + " FROM " + table + " WHERE " + which + ")"
+	removed := 0
+	for {
+		done := s.write.WithContext(ctx).Exec(statement, args...)
+		removed += int(done.RowsAffected)
+		if done.Error != nil || done.RowsAffected < purgeAtOnce {
+			return removed, wrap(done.Error, "purge "+table)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/saml"
+)
+
+// Edition says which version of a record is in force, without its document.
+type Edition struct {
+	ID      string
+	Key     string
+	Name    string
+	Version int
+	State   idms.State
+}
+
+// Choice is a record as the login page needs it.
+type Choice struct {
+	Key     string
+	Name    string
+	Label   string // of the button; "" is the name
+	HasIcon bool   // Icon has it
+	Version int    // changes with everything here, the icon included
+}
+
+// Version is one version of a record, without its document.
+type Version struct {
+	Number int
+	Author string
+	Reason string
+	At     time.Time
+}
+
+type recordRow struct {
+	ID      string `gorm:"primaryKey"`
+	Key     string
+	Version int
+	State   string
+	Name    string
+	Label   string
+	Icon    []byte
+}
+
+func (recordRow) TableName() string { return "records" }
+
+type versionRow struct {
+	RecordID string `gorm:"primaryKey"`
+	Version  int    `gorm:"primaryKey;autoIncrement:false"`
+	Document string
+	Author   string
+	Reason   string
+	At       int64
+}
+
+func (versionRow) TableName() string { return "record_versions" }
+
+// recordColumns are the columns of records r that make an Edition, named for a
+// recordRow embedded with the prefix r_.
+var recordColumns = columns("r", "id", "key", "name", "version", "state")
+
+// documentRow is a record's document and what it does not say itself.
+type documentRow struct {
+	ID       string
+	Key      string
+	Version  int
+	Document string
+}
+
+const documents = `SELECT r.id, r.key, v.version, v.document
+	FROM records r JOIN record_versions v ON v.record_id = r.id`
+
+func (row documentRow) record() (idms.Record, error) {
+	record, err := idms.ParseDocument([]byte(row.Document))
+	if err != nil {
+		return idms.Record{}, fmt.Errorf("store: record %s, version %d: %w", row.Key, row.Version, err)
+	}
+	record.ID, record.Key, record.Version = row.ID, row.Key, row.Version
+	return record, nil
+}
+
+// Records are all records in their current versions, by key, the built-in one
+// included.
+func (s *Store) Records(ctx context.Context) ([]idms.Record, error) {
+	return records(s.read.WithContext(ctx))
+}
+
+func records(db *gorm.DB) ([]idms.Record, error) {
+	var rows []documentRow
+	err := db.Raw(documents + ` AND v.version = r.version ORDER BY r.key`).Scan(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "read records")
+	}
+	all := make([]idms.Record, len(rows))
+	for i, row := range rows {
+		if all[i], err = row.record(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Record is the current version of a record, or fault.NotFound.
+func (s *Store) Record(ctx context.Context, key string) (idms.Record, error) {
+	return s.document(ctx, key, documents+` AND v.version = r.version WHERE r.key = ?`, key)
+}
+
+// RecordAt is one version of a record, current or former, or fault.NotFound.
+func (s *Store) RecordAt(ctx context.Context, key string, version int) (idms.Record, error) {
+	return s.document(ctx, key, documents+` WHERE r.key = ? AND v.version = ?`, key, version)
+}
+
+func (s *Store) document(ctx context.Context, key, statement string, args ...any) (idms.Record, error) {
+	var row documentRow
+	found := s.read.WithContext(ctx).Raw(statement, args...).Scan(&row)
+	if found.Error != nil {
+		return idms.Record{}, wrap(found.Error, "read a record")
+	}
+	if found.RowsAffected == 0 {
+		return idms.Record{}, noRecord(key)
+	}
+	return row.record()
+}
+
+// Edition is the version of a record that is in force now, or fault.NotFound: a
+// cheap question, asked at every login so that nothing stale is ever used.
+func (s *Store) Edition(ctx context.Context, key string) (Edition, error) {
+	var row recordRow
+	err := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").Take(&row, "key = ?", key).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return Edition{}, noRecord(key)
+	}
+	return row.edition(), wrap(err, "look up a record")
+}
+
+func (row recordRow) edition() Edition {
+	return Edition{ID: row.ID, Key: row.Key, Name: row.Name, Version: row.Version, State: idms.State(row.State)}
+}
+
+func noRecord(key string) error { return fault.New(fault.NotFound, "There is no record %q.", key) }
+
+// Choices are the active records, by name, for the login page.
+func (s *Store) Choices(ctx context.Context) ([]Choice, error) {
+	var choices []Choice
+	err := s.read.WithContext(ctx).Raw(`SELECT key, name, label, version, icon IS NOT NULL AS has_icon
+		FROM records WHERE state = ? AND key <> ? ORDER BY lower(name), key`, idms.Active, idms.LocalKey).Scan(&choices).Error
+	return choices, wrap(err, "list the choices")
+}
+
+// Icon is the picture on a record's button, or fault.NotFound.
+func (s *Store) Icon(ctx context.Context, key string) ([]byte, error) {
+	var row recordRow
+	err := s.read.WithContext(ctx).Select("icon").Take(&row, "key = ?", key).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && len(row.Icon) == 0 {
+		return nil, fault.New(fault.NotFound, "There is no icon of a record %q.", key)
+	}
+	return row.Icon, wrap(err, "read an icon")
+}
+
+// Versions are all versions of a record, newest first, or fault.NotFound.
+func (s *Store) Versions(ctx context.Context, key string) ([]Version, error) {
+	var rows []versionRow
+	err := s.read.WithContext(ctx).Raw(`SELECT v.version, v.author, v.reason, v.at
+		FROM record_versions v JOIN records r ON r.id = v.record_id
+		WHERE r.key = ? ORDER BY v.version DESC`, key).Scan(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "list versions")
+	}
+	if len(rows) == 0 {
+		return nil, noRecord(key)
+	}
+	versions := make([]Version, len(rows))
+	for i, row := range rows {
+		versions[i] = Version{Number: row.Version, Author: row.Author, Reason: row.Reason, At: instant(row.At)}
+	}
+	return versions, nil
+}
+
+// purposeSPKey is what a record's own SAML keys are kept for.
+const purposeSPKey = "sp-key"
+
+type secretRow struct {
+	RecordID string `gorm:"primaryKey"`
+	Purpose  string `gorm:"primaryKey"`
+	N        int    `gorm:"primaryKey;autoIncrement:false"`
+	Sealed   []byte
+	Created  int64
+}
+
+func (secretRow) TableName() string { return "secrets" }
+
+// place is what the secret is sealed for: it opens in this row alone.
+func (row secretRow) place() []byte {
+	return fmt.Appendf(nil, "secrets/%s/%s/%d", row.RecordID, row.Purpose, row.N)
+}
+
+// SPKeys are the record's own SAML keys: the first signs, all decrypt.
+func (s *Store) SPKeys(ctx context.Context, recordID string) ([]saml.Key, error) {
+	var rows []secretRow
+	err := s.read.WithContext(ctx).Order("n").Find(&rows, "record_id = ? AND purpose = ?", recordID, purposeSPKey).Error
+	if err != nil {
+		return nil, wrap(err, "read keys")
+	}
+	keys := make([]saml.Key, len(rows))
+	for i, row := range rows {
+		pem, err := s.box.Unseal(row.Sealed, row.place())
+		if err == nil {
+			keys[i], err = saml.ParseKey(pem)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("store: key %d of record %s: %w", row.N, recordID, err)
+		}
+	}
+	return keys, nil
+}
+
+// ensureLocal makes the built-in record at the first start: the one that local
+// people belong to (S40), without an identity provider and without a button.
+func (s *Store) ensureLocal(ctx context.Context, now time.Time) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		if err := tx.lockChanges(); err != nil {
+			return err
+		}
+		var there int64
+		if err := tx.db.Model(&recordRow{}).Where("key = ?", idms.LocalKey).Count(&there).Error; err != nil || there > 0 {
+			return err
+		}
+		local := idms.Record{Key: idms.LocalKey, Name: "Local people", State: idms.Active}
+		document, err := local.MarshalDocument()
+		if err != nil {
+			return err
+		}
+		return tx.saveVersion(local, document, Author{Who: system, Reason: "built in", Now: now})
+	})
+}
+
+// newSPKey makes a key under a name that an administrator of the provider will
+// read in the certificate.
+func (s *Store) newSPKey(record idms.Record, now time.Time) (saml.Key, error) {
+	name := []rune("idms " + record.Key)
+	return s.newKey(string(name[:min(len(name), 64)]), now)
+}

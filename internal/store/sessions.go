@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"gorm.io/gorm"
+
+	"idms/internal/console"
+	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/saml"
+	"idms/internal/session"
+	"idms/internal/users"
+)
+
+type sessionRow struct {
+	ID            string `gorm:"primaryKey"`
+	TokenHash     []byte
+	UserID        string
+	RecordID      string
+	NameID        string // saml.NameID as JSON
+	SessionIndex  string
+	Level         int
+	Elevated      int
+	ElevatedUntil int64
+	Opened        int64
+	Seen          int64
+	Expires       int64
+}
+
+func (sessionRow) TableName() string { return "sessions" }
+
+var sessionColumns = columns("s", "id", "user_id", "record_id", "name_id", "session_index",
+	"level", "elevated", "elevated_until", "opened", "seen", "expires")
+
+// OpenSession writes a session; its ID is the caller's (NewID), and tokenHash
+// is what session.NewToken gave beside the token.
+func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
+	nameID, err := json.Marshal(opened.NameID)
+	if err != nil {
+		return err
+	}
+	return wrap(tx.db.Create(&sessionRow{
+		ID: opened.ID, TokenHash: tokenHash, UserID: opened.UserID, RecordID: opened.RecordID,
+		NameID: string(nameID), SessionIndex: opened.SessionIndex,
+		Level: int(opened.Level), Elevated: int(opened.Elevated), ElevatedUntil: micros(opened.ElevatedUntil),
+		Opened: micros(opened.Opened), Seen: micros(opened.Seen), Expires: micros(opened.Expires),
+	}).Error, "open a session")
+}
+
+// SetElevated gives a session another level for a while (S26), and a new token:
+// whoever had the old one before the elevation has nothing now. It is false
+// when the session has ended meanwhile.
+func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, until time.Time) (bool, error) {
+	done := tx.db.Exec("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_until = ? WHERE id = ?",
+		tokenHash, int(level), micros(until), sessionID)
+	return done.RowsAffected == 1, wrap(done.Error, "elevate a session")
+}
+
+// Visit is a session with the person and the record it belongs to.
+type Visit struct {
+	Session session.Session
+	Account users.Account
+	Record  Edition
+}
+
+// Session finds a session by the hash of its token. A session that has expired,
+// whose person is not enabled any more or whose record takes no logins is
+// fault.NotFound; whether it was left alone for too long is the caller's to ask
+// (session.Over).
+func (s *Store) Session(ctx context.Context, tokenHash []byte, now time.Time) (Visit, error) {
+	var row struct {
+		Session sessionRow `gorm:"embedded;embeddedPrefix:s_"`
+		User    userRow    `gorm:"embedded;embeddedPrefix:u_"`
+		Record  recordRow  `gorm:"embedded;embeddedPrefix:r_"`
+	}
+	found := s.read.WithContext(ctx).Raw(`SELECT `+sessionColumns+`, `+userColumns+`, `+recordColumns+`
+		FROM sessions s JOIN users u ON u.id = s.user_id JOIN records r ON r.id = s.record_id
+		WHERE s.token_hash = ? AND s.expires > ? AND u.state IN ? AND r.state = ?`,
+		tokenHash, micros(now), []users.State{"", users.Enabled}, idms.Active).Scan(&row)
+	if found.Error != nil {
+		return Visit{}, wrap(found.Error, "find a session")
+	}
+	if found.RowsAffected == 0 {
+		return Visit{}, fault.New(fault.NotFound, "You are not logged in.")
+	}
+	var nameID saml.NameID
+	if err := json.Unmarshal([]byte(row.Session.NameID), &nameID); err != nil {
+		return Visit{}, wrap(err, "read a session")
+	}
+	return Visit{
+		Session: session.Session{
+			ID: row.Session.ID, UserID: row.Session.UserID, RecordID: row.Session.RecordID, RecordKey: row.Record.Key,
+			NameID: nameID, SessionIndex: row.Session.SessionIndex,
+			Level: console.Level(row.Session.Level), Elevated: console.Level(row.Session.Elevated),
+			ElevatedUntil: instant(row.Session.ElevatedUntil),
+			Opened:        instant(row.Session.Opened), Seen: instant(row.Session.Seen), Expires: instant(row.Session.Expires),
+		},
+		Account: row.User.account(),
+		Record:  row.Record.edition(),
+	}, nil
+}
+
+// touchEvery is how exactly the last use of a session is known.
+const touchEvery = time.Minute
+
+// Touch notes that a session is in use at now: at most one write a minute. It
+// never brings an ended session back.
+func (s *Store) Touch(ctx context.Context, used session.Session, now time.Time) error {
+	if now.Sub(used.Seen) < touchEvery {
+		return nil
+	}
+	return wrap(s.write.WithContext(ctx).Exec("UPDATE sessions SET seen = ? WHERE id = ? AND seen <= ?",
+		micros(now), used.ID, micros(now.Add(-touchEvery))).Error, "touch a session")
+}
+
+// EndSession ends one session. It is false when there was none.
+func (s *Store) EndSession(ctx context.Context, id string) (bool, error) {
+	if !isID(id) {
+		return false, nil
+	}
+	ended, err := endSessions(s.write.WithContext(ctx), "id = ?", id)
+	return ended == 1, err
+}
+
+// EndSessionsOfUser ends every session of a person and says how many they were.
+func (s *Store) EndSessionsOfUser(ctx context.Context, userID string) (int, error) {
+	return endSessions(s.write.WithContext(ctx), "user_id = ?", userID)
+}
+
+// EndSessionsOfRecord ends every session that came through a record and says
+// how many they were.
+func (s *Store) EndSessionsOfRecord(ctx context.Context, recordID string) (int, error) {
+	return endSessions(s.write.WithContext(ctx), "record_id = ?", recordID)
+}
+
+func endSessions(db *gorm.DB, which string, id string) (int, error) {
+	done := db.Exec("DELETE FROM sessions WHERE "+which, id)
+	return int(done.RowsAffected), wrap(done.Error, "end sessions")
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"idms/internal/fault"
+	"idms/internal/trace"
+)
+
+// Trace is a kept explanation of one login (S61). Everything but the document
+// can be read, sorted and counted by anybody who reads the database; the
+// document holds what people's attributes were, and is sealed.
+type Trace struct {
+	Ref      string // NewRef; what the visitor may read out on the telephone
+	Record   string // key
+	Version  int    // of the record
+	At       time.Time
+	Verified bool // the response was proved; the others are bounded in number
+	Admitted bool
+	Code     trace.Code // "" when admitted
+	UserID   string     // "" when nobody is known by it
+	Document []byte     // at most MaxTrace bytes
+}
+
+// MaxTrace bounds the document of a trace, in bytes.
+const MaxTrace = 4 << 20
+
+type traceRow struct {
+	Ref           string `gorm:"primaryKey"`
+	RecordKey     string
+	RecordVersion int
+	At            int64
+	Verified      bool
+	Admitted      bool
+	Code          string
+	UserID        string
+	Sealed        []byte
+}
+
+func (traceRow) TableName() string { return "traces" }
+
+func (row traceRow) place() []byte { return []byte("traces/" + row.Ref) }
+
+// crockford is Crockford's base 32: no letter that looks or sounds like a digit.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// refLength: 50 random bits. Nobody guesses one, and among ten million traces
+// the next one is taken already with a chance of one in a hundred million.
+const refLength = 10
+
+// NewRef returns a fresh reference for a trace: short, readable, and safe to
+// show.
+func NewRef() string {
+	ref := make([]byte, refLength)
+	rand.Read(ref) // never fails: crypto/rand ends the program instead
+	for i, random := range ref {
+		ref[i] = crockford[random%32]
+	}
+	return string(ref)
+}
+
+// parseRef accepts a reference as a person types it.
+func parseRef(text string) (string, bool) {
+	ref := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(strings.TrimSpace(text)))
+	return ref, len(ref) == refLength && strings.Trim(ref, crockford) == ""
+}
+
+// SaveTrace keeps a trace in the login's transaction.
+func (tx *Tx) SaveTrace(t Trace) error { return tx.store.saveTrace(tx.db, t) }
+
+// SaveTrace keeps the trace of a login that was refused before any transaction.
+func (s *Store) SaveTrace(ctx context.Context, t Trace) error {
+	db := s.write.WithContext(ctx)
+	if err := s.saveTrace(db, t); err != nil {
+		return err
+	}
+	// Anybody can post what cannot be verified. The bound must hold between two
+	// purges too, give or take trimEvery for each process.
+	if !t.Verified && s.unverified.Add(1)%trimEvery == 0 {
+		_, err := s.trimUnverified(ctx)
+		return err
+	}
+	return nil
+}
+
+// trimEvery is after how many traces that could not be verified the oldest ones
+// are removed.
+const trimEvery = 200
+
+func (s *Store) saveTrace(db *gorm.DB, t Trace) error {
+	if len(t.Document) > MaxTrace {
+		return fmt.Errorf("store: the document of trace %s has %d bytes, at most %d are kept", t.Ref, len(t.Document), MaxTrace)
+	}
+	row := traceRow{
+		Ref: t.Ref, RecordKey: t.Record, RecordVersion: t.Version, At: micros(t.At),
+		Verified: t.Verified, Admitted: t.Admitted, Code: string(t.Code), UserID: t.UserID,
+	}
+	packed, err := pack(t.Document)
+	if err == nil {
+		row.Sealed, err = s.box.Seal(packed, row.place())
+	}
+	if err != nil {
+		return wrap(err, "seal a trace")
+	}
+	return wrap(db.Create(&row).Error, "save a trace")
+}
+
+// Trace finds a trace by its reference as a person types it, or fault.NotFound.
+func (s *Store) Trace(ctx context.Context, ref string) (Trace, error) {
+	parsed, ok := parseRef(ref)
+	if !ok {
+		return Trace{}, fault.New(fault.NotFound, "%q is not a reference. It has ten letters and digits.", ref)
+	}
+	var row traceRow
+	found := s.read.WithContext(ctx).Limit(1).Find(&row, "ref = ?", parsed)
+	if found.Error != nil {
+		return Trace{}, wrap(found.Error, "find a trace")
+	}
+	if found.RowsAffected == 0 {
+		return Trace{}, fault.New(fault.NotFound, "There is no trace %s. Traces are kept for a set time.", parsed)
+	}
+	packed, err := s.box.Unseal(row.Sealed, row.place())
+	if err != nil {
+		return Trace{}, fmt.Errorf("store: trace %s: %w", parsed, err)
+	}
+	document, err := unpack(packed)
+	if err != nil {
+		return Trace{}, fmt.Errorf("store: trace %s: %w", parsed, err)
+	}
+	return Trace{
+		Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
+		Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID,
+		Document: document,
+	}, nil
+}
+
+// packers are kept, because a new one costs more than what it packs.
+var packers = sync.Pool{New: func() any {
+	packer, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic(err) // only for a level that does not exist
+	}
+	return packer
+}}
+
+// pack makes a document small: it repeats names and rule keys.
+func pack(document []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	packer := packers.Get().(*flate.Writer)
+	defer packers.Put(packer)
+	packer.Reset(&packed)
+	if _, err := packer.Write(document); err != nil {
+		return nil, err
+	}
+	err := packer.Close()
+	return packed.Bytes(), err
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	document, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), MaxTrace+1))
+	if err == nil && len(document) > MaxTrace {
+		err = fmt.Errorf("more than %d bytes", MaxTrace)
+	}
+	return document, err
+}
