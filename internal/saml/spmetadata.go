@@ -1,0 +1,98 @@
+package saml
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/beevik/etree"
+	saml2 "github.com/russellhaering/gosaml2"
+	"github.com/russellhaering/gosaml2/types"
+	dsig "github.com/russellhaering/goxmldsig"
+)
+
+const (
+	metadataNamespace = "urn:oasis:names:tc:SAML:2.0:metadata"
+
+	// metadataCache is how long a provider that reads the metadata from its
+	// address may keep it (xs:duration, one day).
+	//
+	// There is no validUntil: most administrators upload a file, and some
+	// providers drop an uploaded file on that day, keys and all.
+	metadataCache = "P1D"
+)
+
+// SPMetadata is this service's side of one connection as a SAML 2.0
+// EntityDescriptor, for the provider's administrator or software. The first
+// key is the one that signs; every key decrypts, and the newest is named first,
+// since most providers encrypt for the first. Single logout is not in it, as
+// this service does not take part in it.
+func SPMetadata(s Settings, sp SP) ([]byte, error) {
+	document := etree.NewDocument()
+	document.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
+	entity := document.CreateElement("md:EntityDescriptor")
+	entity.CreateAttr("xmlns:md", metadataNamespace)
+	entity.CreateAttr("xmlns:ds", dsig.Namespace)
+	entity.CreateAttr("entityID", sp.EntityID)
+	entity.CreateAttr("cacheDuration", metadataCache)
+
+	role := entity.CreateElement("md:SPSSODescriptor")
+	role.CreateAttr("AuthnRequestsSigned", strconv.FormatBool(s.SignRequests))
+	// When either signature will do, a signed assertion is the one to ask for:
+	// some providers sign nothing at all unless they are asked.
+	role.CreateAttr("WantAssertionsSigned", strconv.FormatBool(s.Signed != SignedResponse))
+	role.CreateAttr("protocolSupportEnumeration", saml2.SAMLProtocolNamespace)
+
+	for i, key := range sp.Keys {
+		if key.Certificate == nil {
+			return nil, fmt.Errorf("key %d of %s has no certificate", i+1, sp.EntityID)
+		}
+	}
+	if len(sp.Keys) > 0 {
+		keyDescriptor(role, "signing", sp.Keys[0])
+	}
+	newest := slices.Clone(sp.Keys)
+	slices.SortStableFunc(newest, func(a, b Key) int {
+		return cmp.Compare(b.Certificate.NotBefore.Unix(), a.Certificate.NotBefore.Unix())
+	})
+	for _, key := range newest {
+		descriptor := keyDescriptor(role, "encryption", key)
+		for _, algorithm := range s.encryptionMethods() {
+			descriptor.CreateElement("md:EncryptionMethod").CreateAttr("Algorithm", algorithm)
+		}
+	}
+
+	if s.NameIDFormat != "" {
+		role.CreateElement("md:NameIDFormat").SetText(s.NameIDFormat)
+	}
+	for i, location := range append([]string{sp.ACS}, sp.PreviousACS...) {
+		acs := role.CreateElement("md:AssertionConsumerService")
+		acs.CreateAttr("Binding", saml2.BindingHttpPost)
+		acs.CreateAttr("Location", location)
+		acs.CreateAttr("index", strconv.Itoa(i))
+		acs.CreateAttr("isDefault", strconv.FormatBool(i == 0))
+	}
+	document.Indent(2)
+	return document.WriteToBytes()
+}
+
+func keyDescriptor(role *etree.Element, use string, key Key) *etree.Element {
+	descriptor := role.CreateElement("md:KeyDescriptor")
+	descriptor.CreateAttr("use", use)
+	data := descriptor.CreateElement("ds:KeyInfo").CreateElement("ds:X509Data")
+	data.CreateElement("ds:X509Certificate").SetText(base64.StdEncoding.EncodeToString(key.Certificate.Raw))
+	return descriptor
+}
+
+// encryptionMethods are those of M11 that this record's verifier takes in every
+// response, dearest to us first. CBC is among them only by the legacy switch:
+// without it a response has to be signed as a whole as well (M10).
+func (s Settings) encryptionMethods() []string {
+	methods := []string{types.MethodAES256GCM, types.MethodAES192GCM, types.MethodAES128GCM}
+	if s.LegacyCBC {
+		methods = append(methods, types.MethodAES256CBC, types.MethodAES128CBC)
+	}
+	return append(methods, types.MethodRSAOAEP, types.MethodRSAOAEP2)
+}
