@@ -439,7 +439,7 @@ func TestASkippedTestIsFound(t *testing.T) {
 		body string
 		want int
 	}{
-		{"t.Skip()", 1}, {"f.SkipNow()", 1}, {`tb.Skipf("x")`, 1},
+		{"b.Skip()", 1}, {"f.SkipNow()", 1}, {`tb.Skipf("x")`, 1},
 		{"decoder.Skip()", 0}, {"t.Log()", 0},
 	} {
 		file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc F() { "+tt.body+" }", 0)
