@@ -147,10 +147,10 @@ func (s Settings) addSSO(idp *IdP, problems *fault.Problems) {
 }
 
 func endpointNames(endpoints []Endpoint) string {
-	const few = 4
+	const few = 2
 	var names []string
 	for _, one := range endpoints[:min(few, len(endpoints))] {
-		names = append(names, fmt.Sprintf("%s by %s", quote(one.URL), one.Binding))
+		names = append(names, fmt.Sprintf("%s by %s", shown(one.URL), one.Binding))
 	}
 	return strings.Join(names, ", ")
 }
@@ -170,7 +170,7 @@ func (s Settings) addCertificates(idp *IdP, problems *fault.Problems) {
 		}
 		for _, certificate := range parsed {
 			if len(idp.Certificates) > 0 && !slices.ContainsFunc(idp.Certificates, certificate.Equal) {
-				problems.Add(field, "The metadata does not hold this certificate (%s). Paste newer metadata, or remove the metadata and give every value by hand.", quote(certificate.Subject.String()))
+				problems.Add(field, "The metadata does not hold this certificate (%s). Paste newer metadata, or remove the metadata and give every value by hand.", shown(certificate.Subject.String()))
 				continue
 			}
 			if !slices.ContainsFunc(byHand, certificate.Equal) {

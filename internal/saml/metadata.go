@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,17 +89,29 @@ func readMetadata(doc []byte) (entities, error) {
 	doc = bytes.TrimSpace(bytes.TrimPrefix(doc, []byte("\ufeff")))
 	root, refused := parse(doc, metadataLimits, nil, nil)
 	if refused.refused() {
+		if looksLikeWebPage(doc) {
+			return nil, webPage()
+		}
 		return nil, fault.New(fault.Invalid, "The metadata cannot be read: %s. Copy it again, whole, as a file in UTF-8.", refused)
 	}
 	if !isMetadata(root, "EntityDescriptor") && !isMetadata(root, "EntitiesDescriptor") {
-		if strings.EqualFold(root.Tag, "html") {
-			return nil, fault.New(fault.Invalid, "This is a web page, not metadata. Open the metadata address while logged in at the provider, and save the file.")
+		if looksLikeWebPage(doc) {
+			return nil, webPage()
 		}
 		return nil, fault.New(fault.Invalid, "This is not SAML 2.0 metadata: its outermost element is not EntityDescriptor or EntitiesDescriptor.")
 	}
 	var all entities
 	err := all.collect(root, time.Time{})
 	return all, err
+}
+
+func looksLikeWebPage(doc []byte) bool {
+	start := strings.ToLower(string(doc[:min(len(doc), 1<<10)]))
+	return strings.HasPrefix(start, "<!doctype html") || strings.Contains(start, "<html")
+}
+
+func webPage() error {
+	return fault.New(fault.Invalid, "This is a web page, not metadata. Open the metadata address while logged in at the provider, and save the file.")
 }
 
 // collect goes down through EntitiesDescriptors, which may be nested. The scan
@@ -111,7 +122,7 @@ func (e *entities) collect(element *etree.Element, until time.Time) error {
 		return err
 	}
 	if element.Tag == "EntityDescriptor" {
-		id, _ := metadataAttr(element, "entityID")
+		id, _ := attribute(element, "entityID")
 		*e = append(*e, entity{element: element, id: strings.TrimSpace(id), until: until})
 		return nil
 	}
@@ -128,7 +139,7 @@ func (e *entities) collect(element *etree.Element, until time.Time) error {
 // earlier is until or the element's validUntil, whichever ends first: it holds
 // for all that the element contains (SAML metadata 2.3.1, 2.3.2).
 func earlier(element *etree.Element, until time.Time) (time.Time, error) {
-	text, ok := metadataAttr(element, "validUntil")
+	text, ok := attribute(element, "validUntil")
 	if !ok {
 		return until, nil
 	}
@@ -175,13 +186,13 @@ func (e entities) choose(entityID string) (entity, error) {
 	}
 	switch found := e.identityProviders(); {
 	case len(named) > 1:
-		return entity{}, fault.New(fault.Invalid, "The metadata describes %s more than once, so it does not say which is true. Ask the provider for metadata that names it once.", quote(entityID))
+		return entity{}, fault.New(fault.Invalid, "The metadata describes %s more than once, so it does not say which is true. Ask the provider for metadata that names it once.", shown(entityID))
 	case len(named) == 1:
 		return named[0], nil
 	case len(found) == 0:
 		return entity{}, e.noIdentityProvider()
 	default:
-		return entity{}, whichEntity("The metadata is of %s, not of %s. Correct the issuer, or paste the metadata of that provider.", found.names(), quote(entityID))
+		return entity{}, whichEntity("The metadata is of %s, not of %s. Correct the issuer, or paste the metadata of that provider.", found.names(), shown(entityID))
 	}
 }
 
@@ -196,10 +207,10 @@ func (e entities) noIdentityProvider() error {
 
 // names lists a few of the entities, quoted.
 func (e entities) names() string {
-	const few = 5
+	const few = 3
 	var names []string
 	for _, one := range e[:min(few, len(e))] {
-		names = append(names, quote(one.id))
+		names = append(names, shown(one.id))
 	}
 	list := strings.Join(names, ", ")
 	if len(e) > few {
@@ -217,7 +228,7 @@ func whichEntity(format string, args ...any) error {
 func (e entity) roles(tag string) []*etree.Element {
 	var found []*etree.Element
 	for _, role := range metadataChildren(e.element, tag) {
-		protocols, _ := metadataAttr(role, "protocolSupportEnumeration")
+		protocols, _ := attribute(role, "protocolSupportEnumeration")
 		if slices.Contains(strings.Fields(protocols), saml2.SAMLProtocolNamespace) {
 			found = append(found, role)
 		}
@@ -232,14 +243,14 @@ func (e entity) idp() (idp IdP, notes []string, err error) {
 		return IdP{}, nil, fault.New(fault.Invalid, "The EntityDescriptor has no entityID. Ask the provider for complete metadata.")
 	}
 	if err := checkEntityID(e.id); err != nil {
-		return IdP{}, nil, fault.Hide(err, fault.Invalid, "The metadata's entityID is longer than "+strconv.Itoa(maxEntityID)+" characters, or holds white space.")
+		return IdP{}, nil, fault.Hide(err, fault.Invalid, "The metadata's entityID is longer than 1024 characters, or holds white space.")
 	}
 	roles := e.roles("IDPSSODescriptor")
 	if len(roles) != 1 {
 		if len(roles) == 0 {
 			return IdP{}, nil, entities{e}.noIdentityProvider()
 		}
-		return IdP{}, nil, fault.New(fault.Invalid, "%s has %d IDPSSODescriptors, so it does not say which is true. Ask the provider for metadata with one.", quote(e.id), len(roles))
+		return IdP{}, nil, fault.New(fault.Invalid, "%s has %d IDPSSODescriptors, so it does not say which is true. Ask the provider for metadata with one.", shown(e.id), len(roles))
 	}
 	role := roles[0]
 	idp = IdP{EntityID: e.id}
@@ -265,7 +276,7 @@ func (e entity) idp() (idp IdP, notes []string, err error) {
 	idp.Certificates = certificates
 	notes = append(notes, keyNotes...)
 	for _, element := range metadataChildren(role, "NameIDFormat") {
-		if format := metadataText(element); format != "" && !slices.Contains(idp.NameIDFormats, format) {
+		if format, _ := trimmedContent(element); format != "" && !slices.Contains(idp.NameIDFormats, format) {
 			idp.NameIDFormats = append(idp.NameIDFormats, format)
 		}
 	}
@@ -283,10 +294,10 @@ func readEndpoints(role *etree.Element, tag string) (endpoints []Endpoint, notes
 		if !ok {
 			continue
 		}
-		location, _ := metadataAttr(element, "Location")
+		location, _ := attribute(element, "Location")
 		location = strings.TrimSpace(location)
 		if err := parseSSOURL(location); err != nil {
-			notes = append(notes, fmt.Sprintf("The %s address %s of the metadata is not used. %s", tag, quote(location), fault.Sentence(err)))
+			notes = append(notes, fmt.Sprintf("The %s address %s of the metadata is not used. %s", tag, shown(location), fault.Sentence(err)))
 			continue
 		}
 		if endpoint := (Endpoint{binding, location}); !slices.Contains(endpoints, endpoint) {
@@ -300,7 +311,7 @@ func readEndpoints(role *etree.Element, tag string) (endpoints []Endpoint, notes
 }
 
 func metadataBinding(element *etree.Element) (Binding, bool) {
-	text, _ := metadataAttr(element, "Binding")
+	text, _ := attribute(element, "Binding")
 	switch strings.TrimSpace(text) {
 	case saml2.BindingHttpRedirect:
 		return Redirect, true
@@ -314,7 +325,7 @@ func metadataBinding(element *etree.Element) (Binding, bool) {
 // metadata 2.4.1.1).
 func readKeys(role *etree.Element) (certificates []*x509.Certificate, notes []string, err error) {
 	for _, descriptor := range metadataChildren(role, "KeyDescriptor") {
-		if use, ok := metadataAttr(descriptor, "use"); ok && strings.TrimSpace(use) != "signing" {
+		if use, ok := attribute(descriptor, "use"); ok && strings.TrimSpace(use) != "signing" {
 			continue
 		}
 		own, ownNotes, err := readKeyInfo(descriptor)
@@ -341,7 +352,8 @@ func readKeyInfo(descriptor *etree.Element) (signers []*x509.Certificate, notes 
 	for _, info := range dsigChildren(descriptor, "KeyInfo") {
 		for _, data := range dsigChildren(info, "X509Data") {
 			for _, element := range dsigChildren(data, "X509Certificate") {
-				der, err := decodeBase64Text(metadataText(element))
+				text, _ := content(element)
+				der, err := decodeBase64Text(text)
 				if err != nil {
 					return nil, nil, unreadableCertificate(err)
 				}
@@ -361,9 +373,9 @@ func readKeyInfo(descriptor *etree.Element) (signers []*x509.Certificate, notes 
 	for _, certificate := range all {
 		switch why := unusable(certificate); {
 		case issuesAnother(certificate, all):
-			notes = append(notes, fmt.Sprintf("The certificate %s of the metadata is not used, since it only issued another one there.", quote(certificate.Subject.String())))
+			notes = append(notes, fmt.Sprintf("The certificate %s of the metadata is not used, since it only issued another one there.", shown(certificate.Subject.String())))
 		case why != "":
-			notes = append(notes, fmt.Sprintf("The certificate %s of the metadata is not used. %s", quote(certificate.Subject.String()), why))
+			notes = append(notes, fmt.Sprintf("The certificate %s of the metadata is not used. %s", shown(certificate.Subject.String()), why))
 		default:
 			signers = append(signers, certificate)
 		}
@@ -398,7 +410,7 @@ func unreadableCertificate(cause error) error {
 }
 
 func isMetadata(element *etree.Element, tag string) bool {
-	return element.Tag == tag && element.NamespaceURI() == metadataNamespace
+	return is(element, metadataNamespace, tag)
 }
 
 func metadataChildren(parent *etree.Element, tag string) []*etree.Element {
@@ -411,26 +423,16 @@ func dsigChildren(parent *etree.Element, tag string) []*etree.Element {
 
 func childrenIn(parent *etree.Element, namespace, tag string) []*etree.Element {
 	var found []*etree.Element
-	for _, child := range parent.ChildElements() {
-		if child.Tag == tag && child.NamespaceURI() == namespace {
+	for child := range parent.ChildElementsSeq() {
+		if is(child, namespace, tag) {
 			found = append(found, child)
 		}
 	}
 	return found
 }
 
-// metadataAttr is an attribute in no namespace, as all of metadata's are.
-func metadataAttr(element *etree.Element, name string) (string, bool) {
-	for _, attr := range element.Attr {
-		if attr.Space == "" && attr.Key == name {
-			return attr.Value, true
-		}
-	}
-	return "", false
-}
-
 func metadataBool(element *etree.Element, name string) (bool, error) {
-	text, _ := metadataAttr(element, name)
+	text, _ := attribute(element, name)
 	switch strings.TrimSpace(text) {
 	case "true", "1":
 		return true, nil
@@ -438,26 +440,4 @@ func metadataBool(element *etree.Element, name string) (bool, error) {
 		return false, nil
 	}
 	return false, fault.New(fault.Invalid, "%s in the metadata is neither true nor false. Ask the provider for correct metadata.", name)
-}
-
-// metadataText is all text directly in an element: a comment within it must
-// not cut it short.
-func metadataText(element *etree.Element) string {
-	var text strings.Builder
-	for _, token := range element.Child {
-		if data, ok := token.(*etree.CharData); ok {
-			text.WriteString(data.Data)
-		}
-	}
-	return strings.TrimSpace(text.String())
-}
-
-// quote shows a value from outside in a sentence, cut to a length that a page
-// can hold.
-func quote(value string) string {
-	const longest = 120
-	if runes := []rune(value); len(runes) > longest {
-		value = string(runes[:longest]) + "…"
-	}
-	return strconv.Quote(value)
 }

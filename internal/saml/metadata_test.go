@@ -166,6 +166,7 @@ func TestMetadataTrapsAreRefusedWithWhatToDo(t *testing.T) {
 		{"nothing", "", "", "cannot be read"},
 		{"not XML", "https://idp.example/metadata", "", "cannot be read"},
 		{"a web page", "<html><body>Log in</body></html>", "", "web page"},
+		{"a web page as browsers get it", "<!DOCTYPE html>\n<html lang=en><br><body>Log in", "", "web page"},
 		{"cut off", strings.TrimSuffix(good, "</md:EntityDescriptor>"), "", "not closed"},
 		{"a document type", `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>` + good, "", "document type"},
 		{"an entity", strings.Replace(good, "idp.example/sso", "&e;", 1), "", "unknown reference"},

@@ -15,7 +15,7 @@ type Settings struct {
 	Metadata     string   // EntityDescriptor or EntitiesDescriptor as pasted, at most MaxMetadata bytes
 	Issuer       string   // Identity Provider Issuer: its entity ID
 	SSOURL       string   // by hand
-	SSOBinding   Binding  // by hand: the binding SSOURL speaks
+	SSOBinding   Binding  // by hand: the binding SSOURL speaks; "" is redirect
 	LogoutURL    string   // by hand: where the signed-out page offers to go
 	Certificates []string // by hand: PEM, or bare base64 of DER
 
@@ -26,7 +26,7 @@ type Settings struct {
 	PreviousOrigins []string // still accepted after an ACS reset, until retired here
 
 	// Requests.
-	RequestBinding  Binding // how the AuthnRequest travels; the zero value is redirect
+	RequestBinding  Binding // how the AuthnRequest travels; "" is redirect where offered, else POST
 	SignRequests    bool
 	Canonicalizer   Canonicalizer // of signed POST requests
 	NameIDFormat    string        // "" asks for none

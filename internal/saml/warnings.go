@@ -53,7 +53,7 @@ func (s Settings) fieldOf(certificate *x509.Certificate) string {
 }
 
 func (s Settings) warnOfDates(warnings *fault.Problems, field string, certificate *x509.Certificate, now time.Time) {
-	name := quote(certificate.Subject.String())
+	name := shown(certificate.Subject.String())
 	consequence := "Logins go on (certificate dates are not enforced)."
 	if s.RefuseExpiredCertificates {
 		consequence = "Logins signed with it are refused."
