@@ -1,0 +1,158 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"idms/internal/console"
+	"idms/internal/login"
+	"idms/internal/saml"
+	"idms/internal/session"
+	"idms/internal/trace"
+	"idms/internal/users"
+)
+
+// sample is one state of one page. A test renders every one of them, and
+// /dev/pages shows them.
+type sample struct {
+	Name   string
+	Status int
+	Page   page
+}
+
+// samples are the states that somebody once thought of. Add one whenever a page
+// can look different.
+func samples(around func(title string) frame, now time.Time) []sample {
+	novel := strings.Repeat("The Very Reverend and Honourable Wolfeschlegelsteinhausenbergerdorff ", 4)
+	choices := []login.Choice{
+		{Key: "acme", Label: "Acme", HasIcon: false},
+		{Key: "globex", Label: "Globex Corporation"},
+		{Key: "initech", Label: "Initech"},
+	}
+	long := []login.Choice{
+		{Key: "long", Label: "The United Federation of Regional Hospitals, Hospices and Ambulance Services of the North"},
+		{Key: "unbroken", Label: strings.Repeat("Donaudampfschifffahrt", 4)},
+		{Key: "arabic", Label: "شركة الاتصالات الوطنية"},
+		{Key: "hebrew", Label: "אקמה בע״מ"},
+	}
+	many := make([]login.Choice, 24)
+	for i := range many {
+		many[i] = login.Choice{Key: fmt.Sprintf("site-%02d", i+1), Label: fmt.Sprintf("Site %d", i+1)}
+	}
+	logIn := around("Log in")
+
+	groups := []login.Group{
+		{Key: "cloud", Name: "Cloud administrators", Sources: []string{"Rule cloud of Acme, since 2026-03-01"}},
+		{Key: "everyone", Name: "Everyone at Acme", Sources: []string{"Rule everyone of Acme, since 2025-11-12", "Manual, by Grace, since 2024-01-09"}},
+		{Key: "platform", Name: "Platform team", Sources: []string{"Rule platform of Acme, since 2026-03-01"}},
+	}
+	crowd := make([]login.Group, 500)
+	for i := range crowd {
+		crowd[i] = login.Group{
+			Key:     fmt.Sprintf("team-%03d", i+1),
+			Name:    fmt.Sprintf("Team %03d", i+1),
+			Sources: []string{fmt.Sprintf("Rule team-%03d of Initech, since 2026-03-01", i+1)},
+		}
+	}
+	ada := users.Profile{Username: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "Okafor"}
+	visitor := func(profile users.Profile, level console.Level, why string, groups []login.Group) login.Visitor {
+		return login.Visitor{
+			Session:    session.Session{Level: level, Opened: now, Expires: now.Add(12 * time.Hour)},
+			Account:    users.Account{Profile: profile},
+			RecordName: "Acme",
+			Level:      level,
+			Why:        why,
+			Groups:     groups,
+		}
+	}
+	const byRule = "An access rule of Acme gives you this level."
+	full := visitor(ada, console.Full, byRule, groups)
+	restricted := visitor(users.Profile{Username: "layla", Email: "layla@acme.example", FirstName: "ليلى", LastName: "حداد"}, console.Restricted, byRule, groups[1:2])
+	canElevate := visitor(users.Profile{Username: "chen", Email: "chen@acme.example", FirstName: "Chen", LastName: "Wei"}, console.Restricted,
+		"You are entitled to Full Access, but you logged in without a smart card.", groups)
+	canElevate.CanElevate = true
+	elevated := canElevate
+	elevated.CanElevate, elevated.Level = false, console.Full
+	elevated.Session.Elevated, elevated.Session.ElevatedUntil = console.Full, now.Add(59*time.Minute)
+	elevated.Why = "You elevated your access."
+
+	who := around("Who you are here")
+	yours := around("Your groups")
+	refused := func(code trace.Code, purpose string) sample {
+		outcome := login.Outcome{
+			Reference: "0198f3c2-7d5e-7a10-9c41-5f1b2a3c4d5e",
+			Purpose:   purpose,
+			ReturnTo:  "/groups",
+			Refusal:   &login.Refusal{Code: code, Sentence: code.Meaning().Visitor, Record: "acme"},
+		}
+		return sample{
+			Name:   "refused-" + purpose + "-" + strings.ReplaceAll(string(code), "_", "-"),
+			Status: http.StatusForbidden,
+			Page:   refusedPageOf(around("You could not be logged in"), outcome),
+		}
+	}
+
+	list := []sample{
+		{"login-none", http.StatusOK, loginPageOf(logIn, nil, "", "")},
+		{"login-one", http.StatusOK, loginPageOf(logIn, choices[:1], "", "")},
+		{"login-three", http.StatusOK, loginPageOf(logIn, choices, "", "")},
+		{"login-three-last-first", http.StatusOK, loginPageOf(logIn, choices, "globex", "/groups?q=a")},
+		{"login-many", http.StatusOK, loginPageOf(logIn, many, "site-07", "")},
+		{"login-long-names", http.StatusOK, loginPageOf(logIn, long, "arabic", "")},
+		{"continue", http.StatusOK, continuePage{around("Continue"), "idp.example.com", "https://idp.example.com/sso",
+			[]saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkF1dGhuUmVxdWVzdC8+"}, {Name: "RelayState", Value: "h1"}}}},
+		{"who-full", http.StatusOK, whoPageOf(who, full, now)},
+		{"who-restricted-right-to-left", http.StatusOK, whoPageOf(who, restricted, now)},
+		{"who-can-elevate", http.StatusOK, whoPageOf(who, canElevate, now)},
+		{"who-elevated", http.StatusOK, whoPageOf(who, elevated, now)},
+		{"who-no-groups", http.StatusOK, whoPageOf(who, visitor(ada, console.Full, "", nil), now)},
+		{"who-500-groups", http.StatusOK, whoPageOf(who, visitor(ada, console.Full, byRule, crowd), now)},
+		{"who-no-name", http.StatusOK, whoPageOf(who, visitor(users.Profile{Username: "svc-backup-7", Email: "svc-backup-7@acme.example"}, console.Restricted, byRule, nil), now)},
+		{"who-long-name", http.StatusOK, whoPageOf(who, visitor(users.Profile{
+			Username: strings.Repeat("wolfeschlegelstein", 8), Email: strings.Repeat("w", 64) + "@" + strings.Repeat("long-domain.", 10) + "example",
+			FirstName: novel, LastName: strings.Repeat("berger", 40)}, console.Full, byRule, groups), now)},
+		{"groups-none", http.StatusOK, groupsPageOf(yours, nil, "")},
+		{"groups-500", http.StatusOK, groupsPageOf(yours, crowd, "")},
+		{"groups-filtered", http.StatusOK, groupsPageOf(yours, crowd, "Team 04")},
+		{"groups-nothing-found", http.StatusOK, groupsPageOf(yours, crowd, "<b>no such team</b>")},
+		{"signed-out", http.StatusOK, signedOutPageOf(around("Logged out"), "")},
+		{"signed-out-with-provider", http.StatusOK, signedOutPageOf(around("Logged out"), "https://idp.example.com/logout")},
+	}
+	for _, code := range []trace.Code{
+		trace.RecordInactive, trace.NoPendingRequest, trace.IdPStatus, trace.SignatureInvalid, trace.NoAccess, trace.FieldMissing,
+	} {
+		list = append(list, refused(code, "login"))
+	}
+	list = append(list, refused(trace.OtherUser, "elevate"))
+	for _, status := range []int{400, 403, 404, 405, 409, 413, 415, 421, 429, 500, 502, 503} {
+		said := words[status]
+		list = append(list, sample{fmt.Sprintf("error-%d", status), status, errorPage{
+			frame: around(said.heading), Status: status, Sentence: said.sentence,
+			Reference: "k3v9q1x7m2p8w4zt", Lost: status == http.StatusMisdirectedRequest,
+		}})
+	}
+	return list
+}
+
+// samplesPage lists the sample states.
+func (s *Site) samplesPage(c echo.Context) error {
+	page := samplesPage{frame: s.frame("Sample states")}
+	for _, one := range samples(s.frame, s.Clock()) {
+		page.Names = append(page.Names, one.Name)
+	}
+	return s.render(c, http.StatusOK, page)
+}
+
+// samplePage shows one sample state, with the headers it would have.
+func (s *Site) samplePage(c echo.Context) error {
+	for _, one := range samples(s.frame, s.Clock()) {
+		if one.Name == c.Param("sample") {
+			return s.render(c, one.Status, one.Page)
+		}
+	}
+	return echo.ErrNotFound
+}

@@ -1,0 +1,112 @@
+// Package web owns everything a browser sees: the pages, the cookies, the
+// headers, the addresses, and which origin a request arrived at. It leaves the
+// way a login goes to login, and every decision about it to idms.
+//
+// A handler reads what came, calls one thing, and renders or redirects. Errors
+// are returned, never written: faults.go turns each into a page. The pages work
+// without JavaScript.
+package web
+
+import (
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"idms/internal/login"
+)
+
+// Config is what a Site is made of.
+type Config struct {
+	Flow       *login.Flow
+	PortalName string // what the pages call the portal
+	// BaseURLs are the public origins, scheme://host[:port]. A request for any
+	// other host is answered with 421: nothing is ever derived from the Host
+	// header.
+	BaseURLs []string
+	// TrustedProxies may say in X-Forwarded-For whose request they pass on. It
+	// counts for the limits alone.
+	TrustedProxies []netip.Prefix
+	// Limits of how often one address may begin or post a login; the zero value
+	// means DefaultLimits.
+	Limits Limits
+	Dev    bool // show every page's sample states at /dev/pages
+	Clock  func() time.Time
+	Log    *slog.Logger
+}
+
+// Site is the pages over one Flow.
+type Site struct {
+	Config
+	origins origins
+	limiter *limiter
+}
+
+// Bounds of one request.
+const (
+	maxPost     = 4 << 20 // bytes of a posted body (M01)
+	maxHeader   = 64 << 10
+	handlerTime = 30 * time.Second // for everything behind one request
+)
+
+// New returns the handler of every page. It fails on a base URL that is not
+// scheme://host[:port], and on two of them with one host.
+func New(c Config) (http.Handler, error) {
+	origins, err := parseOrigins(c.BaseURLs)
+	if err != nil {
+		return nil, err
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits
+	}
+	site := &Site{Config: c, origins: origins, limiter: newLimiter(c.Limits, c.Clock)}
+
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard) // ours is slog
+	e.HTTPErrorHandler = site.fail
+	e.IPExtractor = clientAddress(c.TrustedProxies)
+	e.Use(
+		site.identify,
+		site.account,
+		site.rescue,
+		site.bound,
+		site.harden,
+		site.locate,
+		sameOrigin(),
+	)
+	site.routes(e)
+	return e, nil
+}
+
+// Server is an http.Server for handler with every time bounded. Starting it and
+// stopping it gracefully is the caller's.
+func Server(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute, // 4 MiB over a slow line
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(serverLog{logger}, "", 0),
+	}
+}
+
+// serverLog passes on what net/http has to say, such as a failed handshake. It
+// says such things for every scanner that comes by, so they are for debugging.
+type serverLog struct{ *slog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.Debug("http server", "message", string(line))
+	return len(line), nil
+}
