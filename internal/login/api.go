@@ -52,6 +52,7 @@ type Post struct {
 	Response   string            // the SAMLResponse field as posted, base64
 	RelayState string            //
 	Tickets    map[string]string // this browser's pending cookies: suffix → value
+	Address    string            // of the browser, for the audit trail
 }
 
 // Outcome is how a login ended. Exactly one of Session and Refusal is set.

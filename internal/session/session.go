@@ -24,6 +24,7 @@ type Session struct {
 	SessionIndex string
 
 	Level         console.Level // as the login decided
+	Why           string        // that level, in a sentence for the person
 	Elevated      console.Level // as the last elevation decided (S26)
 	ElevatedUntil time.Time     // zero: never elevated
 

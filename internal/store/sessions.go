@@ -23,6 +23,7 @@ type sessionRow struct {
 	NameID        string // saml.NameID as JSON
 	SessionIndex  string
 	Level         int
+	Why           string
 	Elevated      int
 	ElevatedUntil int64
 	Opened        int64
@@ -33,7 +34,7 @@ type sessionRow struct {
 func (sessionRow) TableName() string { return "sessions" }
 
 var sessionColumns = columns("s", "id", "user_id", "record_id", "name_id", "session_index",
-	"level", "elevated", "elevated_until", "opened", "seen", "expires")
+	"level", "why", "elevated", "elevated_until", "opened", "seen", "expires")
 
 // OpenSession writes a session; its ID is the caller's (NewID), and tokenHash
 // is what session.NewToken gave beside the token.
@@ -45,18 +46,28 @@ func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
 	return wrap(tx.db.Create(&sessionRow{
 		ID: opened.ID, TokenHash: tokenHash, UserID: opened.UserID, RecordID: opened.RecordID,
 		NameID: string(nameID), SessionIndex: opened.SessionIndex,
-		Level: int(opened.Level), Elevated: int(opened.Elevated), ElevatedUntil: micros(opened.ElevatedUntil),
+		Level: int(opened.Level), Why: opened.Why, Elevated: int(opened.Elevated), ElevatedUntil: micros(opened.ElevatedUntil),
 		Opened: micros(opened.Opened), Seen: micros(opened.Seen), Expires: micros(opened.Expires),
 	}).Error, "open a session")
 }
 
 // SetElevated gives a session another level for a while (S26), and a new token:
-// whoever had the old one before the elevation has nothing now. It is false
-// when the session has ended meanwhile.
-func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, until time.Time) (bool, error) {
-	done := tx.db.Exec("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_until = ? WHERE id = ?",
-		tokenHash, int(level), micros(until), sessionID)
-	return done.RowsAffected == 1, wrap(done.Error, "elevate a session")
+// whoever had the old one before the elevation has nothing now. It returns when
+// the session ends, and false when it has ended meanwhile.
+func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, until time.Time) (expires time.Time, alive bool, err error) {
+	var ends []int64
+	err = tx.db.Raw("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_until = ? WHERE id = ? RETURNING expires",
+		tokenHash, int(level), micros(until), sessionID).Scan(&ends).Error
+	if err != nil || len(ends) == 0 {
+		return time.Time{}, false, wrap(err, "elevate a session")
+	}
+	return instant(ends[0]), true, nil
+}
+
+// EndElevation takes a session back to its own level. An ended session stays so.
+func (s *Store) EndElevation(ctx context.Context, sessionID string, now time.Time) error {
+	return wrap(s.write.WithContext(ctx).Exec("UPDATE sessions SET elevated_until = ? WHERE id = ? AND elevated_until > ?",
+		micros(now), sessionID, micros(now)).Error, "end an elevation")
 }
 
 // Visit is a session with the person and the record it belongs to.
@@ -94,7 +105,7 @@ func (s *Store) Session(ctx context.Context, tokenHash []byte, now time.Time) (V
 		Session: session.Session{
 			ID: row.Session.ID, UserID: row.Session.UserID, RecordID: row.Session.RecordID, RecordKey: row.Record.Key,
 			NameID: nameID, SessionIndex: row.Session.SessionIndex,
-			Level: console.Level(row.Session.Level), Elevated: console.Level(row.Session.Elevated),
+			Level: console.Level(row.Session.Level), Why: row.Session.Why, Elevated: console.Level(row.Session.Elevated),
 			ElevatedUntil: instant(row.Session.ElevatedUntil),
 			Opened:        instant(row.Session.Opened), Seen: instant(row.Session.Seen), Expires: instant(row.Session.Expires),
 		},

@@ -89,6 +89,7 @@ CREATE TABLE sessions (
     name_id        TEXT     NOT NULL,
     session_index  TEXT     NOT NULL,
     level          SMALLINT NOT NULL,
+    why            TEXT     NOT NULL,
     elevated       SMALLINT NOT NULL,
     elevated_until BIGINT   NOT NULL,
     opened         BIGINT   NOT NULL,

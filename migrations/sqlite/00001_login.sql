@@ -86,6 +86,7 @@ CREATE TABLE sessions (
     name_id        TEXT    NOT NULL,
     session_index  TEXT    NOT NULL,
     level          INTEGER NOT NULL,
+    why            TEXT     NOT NULL,
     elevated       INTEGER NOT NULL,
     elevated_until INTEGER NOT NULL,
     opened         INTEGER NOT NULL,

@@ -1,0 +1,444 @@
+package login
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"idms/internal/audit"
+	"idms/internal/idms"
+	"idms/internal/saml"
+	"idms/internal/session"
+	"idms/internal/store"
+	"idms/internal/trace"
+	"idms/internal/users"
+)
+
+// Complete ends a login: it proves the response, lets the policy decide, and
+// writes down what follows. An error is ours; a refused login is an outcome.
+func (f *Flow) Complete(ctx context.Context, post Post) (Outcome, error) {
+	for try := 1; ; try++ {
+		outcome, err := f.complete(ctx, post)
+		// The record changed between compiling it and locking it: decide by the
+		// new version. An administrator does not save this often.
+		if errors.Is(err, store.ErrStale) && try < 3 {
+			continue
+		}
+		return outcome, err
+	}
+}
+
+func (f *Flow) complete(ctx context.Context, post Post) (Outcome, error) {
+	c, err := f.connection(ctx, post.Record)
+	if err != nil {
+		return Outcome{}, err
+	}
+	a := &attempt{Flow: f, connection: c, post: post, now: f.Clock(), ref: store.NewRef()}
+	if err := a.prove(ctx); err != nil {
+		return Outcome{}, err
+	}
+	if !a.verified {
+		return a.turnAway(ctx)
+	}
+	return a.settle(ctx)
+}
+
+// attempt is one response on its way through Complete.
+type attempt struct {
+	*Flow
+	*connection
+	post Post
+	now  time.Time
+	ref  string // of the trace
+
+	steps     trace.Steps // of the protocol: all before the decision
+	waiting   []store.Pending
+	verified  bool
+	assertion saml.Assertion
+	pending   *store.Pending // the request that the assertion answers; nil when unsolicited
+}
+
+// The steps around the verifier, by name.
+const (
+	stepRecord  = "record"
+	stepWaiting = "pending request"
+	stepPlace   = "verification under way"
+	stepReplay  = "first use"
+	stepSession = "session to elevate"
+)
+
+// prove takes the steps of the protocol, as far as they go. What is cheap and
+// needs no parsing comes first: anybody can post here (M01).
+func (a *attempt) prove(ctx context.Context) error {
+	if !a.takesLogins() {
+		return nil
+	}
+	if awaited, err := a.isAwaited(ctx); !awaited {
+		return err
+	}
+	leave, ok := a.enter(ctx)
+	if !ok {
+		return ctx.Err()
+	}
+	defer leave()
+
+	message, refused := saml.DecodePost(a.post.Response, a.Limits.Message)
+	if refused != nil {
+		a.steps.Refuse(*refused)
+		return nil
+	}
+	verification := a.verifier.Verify(message, a.expect())
+	a.steps = append(a.steps, verification.Steps...)
+	a.verified, a.assertion = verification.Accepted, verification.Assertion
+	if i := slices.IndexFunc(a.waiting, func(p store.Pending) bool { return p.RequestID == a.assertion.InResponseTo }); i >= 0 {
+		a.pending = &a.waiting[i]
+	}
+	return nil
+}
+
+// takesLogins is S53: a draft and a disabled record refuse, with a message of
+// their own.
+func (a *attempt) takesLogins() bool {
+	if a.active() {
+		a.steps.Pass("S53", stepRecord, "an active record", string(a.edition.State))
+		return true
+	}
+	a.steps.Refuse(trace.Step{Name: stepRecord, Rule: "S53", Code: trace.RecordInactive,
+		Looked: "an active record", Found: string(a.edition.State),
+		Fix: &trace.Fix{Field: "state", Present: string(a.edition.State), Suggested: string(idms.Active), Say: "Activate the record, if it is meant to take logins."}})
+	return false
+}
+
+// isAwaited finds the requests that this browser waits for (M15, M23). Without
+// one, only a record that allows unsolicited responses goes on.
+func (a *attempt) isAwaited(ctx context.Context) (bool, error) {
+	var hashes [][]byte
+	for _, value := range a.post.Tickets {
+		if hash, ok := session.Hash(value); ok {
+			hashes = append(hashes, hash)
+		}
+	}
+	live, expired, err := a.Store.Pending(ctx, a.edition.ID, hashes, a.now)
+	if err != nil {
+		return false, err
+	}
+	a.waiting = live
+	looked := "a request of this record that this browser waits for"
+	switch {
+	case len(live) > 0:
+		a.steps.Pass("M15", stepWaiting, looked, fmt.Sprintf("%d", len(live)))
+	case a.record.SAML.AllowUnsolicited:
+		a.steps.Pass("M15", stepWaiting, looked, "none, and the record allows unsolicited responses")
+	case expired > 0:
+		a.steps.Refuse(trace.Step{Name: stepWaiting, Rule: "M15", Code: trace.RequestExpired, Looked: looked,
+			Found: fmt.Sprintf("one that had ended; requests last %v", a.Times.Pending)})
+		return false, nil
+	default:
+		a.steps.Refuse(trace.Step{Name: stepWaiting, Rule: "M15", Code: trace.NoPendingRequest, Looked: looked, Found: "none",
+			Fix: &trace.Fix{Field: "saml.allow_unsolicited", Present: "false", Suggested: "true",
+				Say: "Begin at the record's sign-on URL. If people start at the provider's portal, allow unsolicited responses."}})
+		return false, nil
+	}
+	return true, nil
+}
+
+// patience is how long a response waits for a place among those verified.
+const patience = 5 * time.Second
+
+// enter waits for a place, so that a crowd of large responses cannot take all
+// memory (M01).
+func (a *attempt) enter(ctx context.Context) (leave func(), ok bool) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case a.verifying <- struct{}{}:
+		return func() { <-a.verifying }, true
+	case <-timer.C:
+		a.steps.Refuse(trace.Step{Name: stepPlace, Rule: "M01", Code: trace.Busy,
+			Looked: fmt.Sprintf("one of %d places", cap(a.verifying)), Found: fmt.Sprintf("none within %v", patience)})
+	case <-ctx.Done():
+	}
+	return nil, false
+}
+
+func (a *attempt) expect() saml.Expect {
+	expect := saml.Expect{Now: a.now, ACS: a.post.Origin + "/saml/" + a.post.Record + "/acs"}
+	for _, pending := range a.waiting {
+		expect.Requests = append(expect.Requests, saml.Request{ID: pending.RequestID, Issued: pending.Issued, ForceAuthn: pending.ForceAuthn})
+	}
+	return expect
+}
+
+// turnAway ends a login whose response could not be verified. It writes the
+// trace and nothing else: anybody can post garbage, and the audit trail is for
+// what was proved (docs/decisions/0004).
+func (a *attempt) turnAway(ctx context.Context) (Outcome, error) {
+	code := a.steps.Code()
+	if err := a.Store.SaveTrace(ctx, a.trace(idms.Decision{})); err != nil {
+		return Outcome{}, err
+	}
+	if code == trace.VerifierFailed { // M05: an alarm
+		event := a.event(audit.LoginRefused, code, "")
+		event.Alarm = true
+		if err := a.Store.Audit(ctx, event); err != nil {
+			return Outcome{}, err
+		}
+		a.Log.ErrorContext(ctx, "the verifier failed", "record", a.record.Key, "trace", a.ref)
+	}
+	return a.refused(ctx, code), nil
+}
+
+// errRolledBack ends the transaction of a login that is refused: what it wrote
+// before it knew is gone, so that a refusal can leave nothing behind (S1).
+var errRolledBack = errors.New("the login is refused")
+
+// settle lets the policy decide about a verified assertion, and writes down
+// what follows, all of it or nothing (S2).
+func (a *attempt) settle(ctx context.Context) (Outcome, error) {
+	var decision idms.Decision
+	var outcome Outcome
+	protocol := a.steps
+	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
+		a.steps = slices.Clone(protocol) // a transaction may run again
+		known, err := a.known(tx)
+		if err != nil {
+			return err
+		}
+		if first, err := a.firstUse(tx); err != nil || !first {
+			return cmp.Or(err, errRolledBack)
+		}
+		decision = a.policy.Decide(a.assertion, known)
+		if !decision.Admitted {
+			return errRolledBack
+		}
+		outcome, err = a.admit(tx, decision, known)
+		return err
+	})
+	if err == errRolledBack {
+		return a.refuse(ctx, decision)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	a.Log.InfoContext(ctx, "login admitted", "record", a.record.Key, "purpose", a.purpose(), "trace", a.ref)
+	return outcome, nil
+}
+
+// known locks the account that the assertion names and reads what is known.
+func (a *attempt) known(tx *store.Tx) (idms.Known, error) {
+	known := idms.Known{}
+	if username, ok := a.policy.Username(a.assertion); ok {
+		var err error
+		if known, err = tx.Known(a.edition, username); err != nil {
+			return known, err
+		}
+	}
+	known.Now = a.now
+	known.Purpose = a.purpose()
+	if a.pending != nil {
+		known.Elevating = a.pending.UserID
+	}
+	return known, nil
+}
+
+func (a *attempt) purpose() idms.Purpose {
+	if a.pending != nil && a.pending.Purpose == idms.Elevate {
+		return idms.Elevate
+	}
+	return idms.LogIn
+}
+
+// firstUse is M17: of any number of posts of one response, in any number of
+// processes, one passes.
+func (a *attempt) firstUse(tx *store.Tx) (bool, error) {
+	first := true
+	var err error
+	if a.pending != nil {
+		first, err = tx.ConsumePending(a.pending.Handle)
+	}
+	if first && err == nil {
+		first, err = tx.UseAssertion(a.assertion.Issuer, a.assertion.ID, a.assertion.Until)
+	}
+	if err != nil {
+		return false, err
+	}
+	if !first {
+		a.steps.Refuse(trace.Step{Name: stepReplay, Rule: "M17", Code: trace.Replayed,
+			Looked: "an assertion and a request that were not used before", Found: "used before"})
+		return false, nil
+	}
+	a.steps.Pass("M17", stepReplay, "an assertion and a request that were not used before", "not used before")
+	return true, nil
+}
+
+// admit writes what an admitted login changes.
+func (a *attempt) admit(tx *store.Tx, decision idms.Decision, known idms.Known) (Outcome, error) {
+	account := users.Account{ID: store.NewID(), RecordID: a.edition.ID, State: users.Enabled, Created: a.now}
+	save := tx.CreateUser
+	if known.Account != nil {
+		account, save = *known.Account, tx.UpdateUser
+	}
+	account.Profile = decision.Profile
+	account.NameID = a.assertion.NameID.Value
+	account.LastSeen = a.now
+	if err := save(account); err != nil {
+		return Outcome{}, err
+	}
+	if err := tx.ApplyChanges(account.ID, decision.Changes, a.now); err != nil {
+		return Outcome{}, err
+	}
+	ticket, opened, err := a.open(tx, decision, account)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !opened {
+		return Outcome{}, errRolledBack
+	}
+
+	action := audit.LoggedIn
+	if a.purpose() == idms.Elevate {
+		action = audit.Elevated
+	}
+	event := a.event(action, "", account.ID)
+	event.Changes = changes(decision)
+	if err := tx.Audit(event); err != nil {
+		return Outcome{}, err
+	}
+	kept := a.trace(decision)
+	kept.UserID = account.ID
+	if err := tx.SaveTrace(kept); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Reference: a.ref, Session: &ticket, Purpose: string(a.purpose()), ReturnTo: a.returnTo(), Spent: a.spent()}, nil
+}
+
+// open opens a session, or gives the one that asked for it another level (S26).
+// Either way the browser gets a new token, so that nobody who planted or saw
+// the old one shares it (M23). It is false when the session to elevate has
+// ended meanwhile.
+func (a *attempt) open(tx *store.Tx, decision idms.Decision, account users.Account) (Ticket, bool, error) {
+	token, hash := session.NewToken()
+	expires := a.now.Add(a.Times.Session)
+	if until := a.assertion.SessionUntil; !until.IsZero() && until.Before(expires) {
+		expires = until // M16
+	}
+	if a.purpose() == idms.Elevate {
+		until := earlier(expires, a.now.Add(a.Times.Elevation))
+		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, until)
+		if err == nil && !alive {
+			a.steps.Refuse(trace.Step{Name: stepSession, Rule: "S26", Code: trace.RequestExpired,
+				Looked: "the session that asked to be elevated", Found: "it has ended meanwhile"})
+		}
+		return Ticket{Value: token, Expires: ends}, alive, err
+	}
+	opened := session.Session{
+		ID: store.NewID(), UserID: account.ID, RecordID: a.edition.ID, RecordKey: a.edition.Key,
+		NameID: a.assertion.NameID, SessionIndex: a.assertion.SessionIndex,
+		Level: decision.Level, Why: why(a.record, decision),
+		Opened: a.now, Seen: a.now, Expires: expires,
+	}
+	return Ticket{Value: token, Expires: expires}, true, tx.OpenSession(opened, hash)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// refuse writes down that a verified assertion was refused: the audit event,
+// the trace, and that the request is used up (S1).
+func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, error) {
+	code := a.steps.Code()
+	if code == "" {
+		code = decision.Code
+	}
+	action := audit.LoginRefused
+	if a.purpose() == idms.Elevate {
+		action = audit.ElevationRefused
+	}
+	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
+		known, err := a.known(tx)
+		if err != nil {
+			return err
+		}
+		if a.pending != nil {
+			if _, err := tx.ConsumePending(a.pending.Handle); err != nil {
+				return err
+			}
+		}
+		user := ""
+		if known.Account != nil {
+			user = known.Account.ID
+		}
+		kept := a.trace(decision)
+		kept.UserID = user
+		if err := tx.SaveTrace(kept); err != nil {
+			return err
+		}
+		return tx.Audit(a.event(action, code, user))
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return a.refused(ctx, code), nil
+}
+
+func (a *attempt) refused(ctx context.Context, code trace.Code) Outcome {
+	a.Log.InfoContext(ctx, "login refused", "record", a.record.Key, "purpose", a.purpose(), "code", code, "trace", a.ref)
+	return Outcome{
+		Reference: a.ref,
+		Refusal:   &Refusal{Code: code, Sentence: code.Meaning().Visitor, Record: a.record.Key},
+		Purpose:   string(a.purpose()),
+		ReturnTo:  a.returnTo(),
+		Spent:     a.spent(),
+	}
+}
+
+// returnTo is where the person wanted to go. An unsolicited response may name a
+// path of ours or the record's own RelayState value (M22).
+func (a *attempt) returnTo() string {
+	switch {
+	case a.pending != nil:
+		return a.pending.ReturnTo
+	case a.verified:
+		return a.record.SAML.Land(a.post.RelayState)
+	}
+	return "/"
+}
+
+// spent are the pending cookies that are used up.
+func (a *attempt) spent() []string {
+	if a.verified && a.pending != nil {
+		return []string{a.pending.Handle}
+	}
+	return nil
+}
+
+func (a *attempt) event(action audit.Action, code trace.Code, userID string) audit.Event {
+	return audit.Event{
+		At: a.now, Action: action, Address: a.post.Address,
+		Record: a.record.Key, User: userID, Trace: a.ref, Code: code,
+	}
+}
+
+// changes are what an admitted login changed of a person's groups and NameID
+// (S42), for the audit trail.
+func changes(decision idms.Decision) []audit.Change {
+	var list []audit.Change
+	if decision.FormerNameID != "" {
+		list = append(list, audit.Change{Field: "name_id", From: decision.FormerNameID, To: "another"})
+	}
+	for _, change := range decision.Changes {
+		if change.Remove {
+			list = append(list, audit.Change{Field: "groups", From: change.Group})
+		} else {
+			list = append(list, audit.Change{Field: "groups", To: change.Group})
+		}
+	}
+	return list
+}

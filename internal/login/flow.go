@@ -1,0 +1,52 @@
+package login
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"idms/internal/saml"
+	"idms/internal/store"
+)
+
+// Config is what a Flow is made of.
+type Config struct {
+	Store *store.Store
+	Clock func() time.Time
+	Log   *slog.Logger
+
+	// Base is the first configured public base URL: the origin of every record
+	// that names none.
+	Base string
+
+	Times         Times
+	Limits        saml.Limits
+	Verifications int // at once; 0 is twice the processors
+}
+
+// Times are how long things last.
+type Times struct {
+	Session   time.Duration
+	Idle      time.Duration // 0 is no idle end
+	Elevation time.Duration
+	Pending   time.Duration
+}
+
+// Flow carries logins from the button to the session. It is safe for
+// concurrent use, and any number of processes may share one database.
+type Flow struct {
+	Config
+	connections connections
+	verifying   chan struct{} // a place for each verification under way (M01)
+}
+
+// New returns a flow over a store.
+func New(c Config) *Flow {
+	if c.Verifications == 0 {
+		c.Verifications = 2 * runtime.GOMAXPROCS(0)
+	}
+	if c.Limits == (saml.Limits{}) {
+		c.Limits = saml.DefaultLimits()
+	}
+	return &Flow{Config: c, verifying: make(chan struct{}, c.Verifications)}
+}
