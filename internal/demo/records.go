@@ -1,0 +1,76 @@
+package demo
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"text/template"
+
+	_ "embed"
+)
+
+// The records of the demonstration, by key.
+const (
+	Acme    = "acme"    // access rules, groups, elevation
+	Globex  = "globex"  // request by POST, logins that the provider starts
+	Initech = "initech" // asks anew every time, five hundred groups
+)
+
+// demoRecord is what the provider needs to know of a record.
+type demoRecord struct {
+	Key, Name string
+	// RelayState and Landing are of the record that takes logins which the
+	// provider starts.
+	RelayState, Landing string
+}
+
+var records = []demoRecord{
+	{Key: Acme, Name: "Acme"},
+	{Key: Globex, Name: "Globex", RelayState: "globex-start", Landing: "/groups"},
+	{Key: Initech, Name: "Initech"},
+}
+
+//go:embed records.yaml
+var recordsText string
+
+var recordsTemplate = template.Must(template.New("records.yaml").
+	// A JSON string is a YAML string, whatever is in it.
+	Funcs(template.FuncMap{"quote": quote}).
+	Parse(recordsText))
+
+func quote(text string) (string, error) {
+	out, err := json.Marshal(text)
+	return string(out), err
+}
+
+// RecordsFile is the record file of the demonstration, as `idms apply` reads
+// it: three records for this provider, and the groups that they grant.
+func (p *IdP) RecordsFile() ([]byte, error) {
+	metadata, err := p.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	var buffer bytes.Buffer
+	err = recordsTemplate.Execute(&buffer, struct {
+		Metadata, Issuer, SSO, Logout, Certificate string
+		Password, SmartCard                        string
+		RelayState, Landing                        string
+		Teams                                      []string
+	}{
+		Metadata:    string(metadata),
+		Issuer:      p.EntityID(),
+		SSO:         p.provider.SSOURL.String(),
+		Logout:      p.LogoutURL(),
+		Certificate: base64.StdEncoding.EncodeToString(p.provider.Certificate.Raw),
+		Password:    password,
+		SmartCard:   smartCard,
+		RelayState:  records[1].RelayState,
+		Landing:     records[1].Landing,
+		Teams:       allTeams(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the demo's record file: %w", err)
+	}
+	return buffer.Bytes(), nil
+}
