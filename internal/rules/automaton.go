@@ -17,6 +17,7 @@ type automaton struct {
 	starts   []int32 // a node for each pattern
 	symbols  symbols
 	lookBack bool // a node asks about the character before
+	room     int  // for what a walk may remember, in bytes
 }
 
 // node is an instruction of one of the patterns.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -25,12 +26,53 @@ func wantEqual(t *testing.T, list []Rule, a Attributes) {
 			wantPlain(t, rule, a, got[i])
 		}
 	}
-	// A desk that has been used gives the same again.
-	for i, again := range set.Evaluate(a, got[:0:0]) {
-		if again != got[i] {
-			t.Errorf("%s\n first  %+v\n second %+v", shown(list[i], a), got[i], again)
+	for situation, set := range map[string]*Set{
+		"on a used desk":          set,
+		"on a very old desk":      withOldDesk(Compile(list)),
+		"with no room for states": withoutRoom(Compile(list)),
+	} {
+		for i, again := range set.Evaluate(a, nil) {
+			if again != got[i] {
+				t.Errorf("%s\n got %+v\n %s %+v", shown(list[i], a), got[i], situation, again)
+			}
 		}
 	}
+}
+
+// withOldDesk gives the set a desk whose moments are about to come round, with
+// notes on it that must not be taken for new ones.
+func withOldDesk(s *Set) *Set {
+	d := newDesk(s.indexes)
+	d.moment = 1<<31 + 1
+	for _, notes := range [][]uint32{d.read, d.met, d.tried} {
+		for i := range notes {
+			notes[i] = uint32(1 + i%3)
+		}
+	}
+	for _, x := range s.indexes {
+		if x.automaton == nil {
+			continue
+		}
+		w := d.walk(x)
+		w.moment = math.MaxUint32 - 2
+		for _, notes := range [][]uint32{w.seen, w.matched} {
+			for i := range notes {
+				notes[i] = uint32(1 + i%3)
+			}
+		}
+	}
+	s.desks.Put(d)
+	return s
+}
+
+// withoutRoom makes the set's automata forget everything.
+func withoutRoom(s *Set) *Set {
+	for _, x := range s.indexes {
+		if x.automaton != nil {
+			x.automaton.room = -1
+		}
+	}
+	return s
 }
 
 // wantPlain does by hand what the package does, with regexp and no other code of
@@ -104,7 +146,10 @@ var (
 	strange = []string{"\n", "\r\n", "\t", "\x00", "\xff", "\xc3", "\xe2\x84", "\x80", "\xed\xa0\x80", "\xff\xff\xff"}
 )
 
+// dice make patterns and values: the same for the same seeds, always.
 type dice struct{ *rand.Rand }
+
+func newDice(a, b uint64) dice { return dice{rand.New(rand.NewPCG(a, b))} }
 
 func (d dice) one(of ...string) string { return of[d.IntN(len(of))] }
 func (d dice) chance(percent int) bool { return d.IntN(100) < percent }
@@ -224,7 +269,7 @@ func TestSetEqualsPlain(t *testing.T) {
 	}
 	matched := 0
 	for round := range rounds {
-		d := dice{rand.New(rand.NewPCG(7, uint64(round)))}
+		d := newDice(7, uint64(round))
 		list := d.rules(1 + d.IntN(40))
 		var a Attributes
 		for _, name := range []string{"groups", "mail", "other", "groups"} {

@@ -31,6 +31,10 @@ type card struct {
 // gram. More are better asked all at once, by the automaton.
 const crowd = 16
 
+// walkRoom is how much a desk may remember of an automaton, in bytes. Beyond it,
+// an evaluation goes on without remembering, and the next begins anew.
+const walkRoom = 8 << 20
+
 func newBuilder() *builder { return &builder{known: make(map[questionKey]int32)} }
 
 // add takes the i-th rule of the set.
@@ -61,7 +65,7 @@ func (b *builder) build() *index {
 	for number := range b.questions {
 		if textless[number] {
 			if b.automaton == nil {
-				b.automaton = new(automaton)
+				b.automaton = &automaton{room: walkRoom}
 			}
 			b.automaton.add(b.patterns[number].source, int32(number))
 			continue

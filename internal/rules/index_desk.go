@@ -55,7 +55,12 @@ func (d *desk) begin() {
 
 // note remembers that the index has been asked in this evaluation: of several
 // attributes of one Name only the first counts, as in [Attributes.Get].
-func (d *desk) note(x *index) { d.read[x.number] = d.moment }
+func (d *desk) note(x *index) {
+	d.read[x.number] = d.moment
+	if w := d.walks[x.number]; w != nil && w.full() {
+		w.forget()
+	}
+}
 
 // has reports whether note was called in this evaluation.
 func (d *desk) has(x *index) bool { return d.read[x.number] >= d.start }

@@ -24,7 +24,9 @@ func relax(tree *syntax.Regexp) []glob {
 	}
 	globs := make([]glob, 0, len(alternatives))
 	for _, s := range alternatives {
-		globs = append(globs, s.glob())
+		if s.possible() {
+			globs = append(globs, s.glob())
+		}
 	}
 	return globs
 }
@@ -51,7 +53,7 @@ const (
 	dots            // .* exactly
 	all             // (?s).* exactly
 	maybe           // something that may be empty
-	some            // something that may not
+	some            // anything else
 )
 
 func (k tokenKind) gap() bool { return k >= dots }
@@ -223,13 +225,27 @@ func (r *relaxer) limited(a []sequence) []sequence {
 	return one(token{kind: some})
 }
 
+// possible reports false when a character would have to come before the beginning
+// of the value or after its end, as in admin$,ou=it.
+func (s sequence) possible() bool {
+	inside, over := false, false
+	for _, t := range s.tokens {
+		if t.kind == begin && inside || t.kind == char && over {
+			return false
+		}
+		inside = inside || t.kind == char
+		over = over || t.kind == end
+	}
+	return true
+}
+
 // glob turns the sequence into pieces.
 func (s sequence) glob() glob {
 	g := glob{exact: !s.lossy}
 
 	// Towards an open side, where anything may stand anyway, a gap that may be
-	// empty asks for nothing, and one that may not asks for what the regular
-	// expression has to check.
+	// empty asks for nothing; any other asks for what the regular expression has to
+	// check.
 	tokens := s.tokens
 	for len(tokens) > 0 {
 		if first := tokens[0]; first.kind == begin {
@@ -259,7 +275,7 @@ func (s sequence) glob() glob {
 		switch t.kind {
 		case dots:
 			g.dots = true
-		case begin, end, maybe, some: // an edge within is almost always impossible
+		case begin, end, maybe, some: // an edge in the middle asks for empty gaps
 			g.exact = false
 		}
 	}

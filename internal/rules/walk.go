@@ -25,6 +25,7 @@ type walk struct {
 	stack   []int32
 	kernel  []int32
 	found   []int32
+	spare   []int32
 	key     []byte
 }
 
@@ -38,11 +39,6 @@ type state struct {
 const (
 	unexplored = 0 // state 0 is nobody's
 	startState = 1
-
-	// maxWalk bounds what a desk keeps of an automaton, in bytes. Beyond it all is
-	// forgotten; a record whose values keep it there costs what trying its patterns
-	// one by one would.
-	maxWalk = 8 << 20
 )
 
 func newWalk(a *automaton) *walk {
@@ -64,70 +60,73 @@ func (w *walk) forget() {
 	w.state(noRune)
 }
 
-// step is where the symbol leads to, as in steps.
+// full reports whether there is no room for another state.
+func (w *walk) full() bool { return w.size > w.room }
+
+// step is where a symbol leads to, as in steps: unexplored if it is not known and
+// there is no room to remember it.
 func (w *walk) step(from, symbol int) int {
 	at := from*w.symbols.count() + symbol
-	if to := w.steps[at]; to != unexplored {
-		return int(to)
+	if w.steps[at] != unexplored || w.full() {
+		return int(w.steps[at])
 	}
-	source := w.states[from]
-	if w.size > maxWalk {
-		w.forget()
-		return w.explore(source, symbol)
+	w.follow(w.states[from].kernel, w.states[from].before, symbol)
+	slices.Sort(w.kernel)
+	w.kernel = slices.Compact(w.kernel)
+	slices.Sort(w.found)
+	before := w.symbols.sample[symbol]
+	if !w.lookBack {
+		before = ' ' // nobody asks, so let the states be one
 	}
-	to := w.explore(source, symbol)
-	w.steps[at] = int32(to)
-	return to
+	w.steps[at] = int32(w.state(before))
+	return int(w.steps[at])
 }
 
-// explore follows every node of a state that lets the symbol pass.
-func (w *walk) explore(from state, symbol int) int {
+// follow finds the kernel and the findings after the symbol: it goes on from each
+// node of a kernel to all that can be had without a character, and from there
+// with it.
+func (w *walk) follow(kernel []int32, before rune, symbol int) {
 	if w.moment++; w.moment == 0 {
 		clear(w.seen)
 		clear(w.matched)
 		w.moment = 1
 	}
 	char := w.symbols.sample[symbol]
-	place := syntax.EmptyOpContext(from.before, char)
-
+	place := syntax.EmptyOpContext(before, char)
 	w.kernel, w.found = w.kernel[:0], w.found[:0]
-	w.stack = append(w.stack[:0], from.kernel...)
-	for len(w.stack) > 0 {
-		at := w.stack[len(w.stack)-1]
-		w.stack = w.stack[:len(w.stack)-1]
-		n := &w.nodes[at]
-		if w.seen[at] == w.moment || w.matched[n.question] == w.moment {
-			continue
-		}
-		w.seen[at] = w.moment
-		switch n.op {
-		case syntax.InstAlt, syntax.InstAltMatch:
-			w.stack = append(w.stack, n.arg, n.out)
-		case syntax.InstCapture, syntax.InstNop:
-			w.stack = append(w.stack, n.out)
-		case syntax.InstEmptyWidth:
-			if n.empty&^place == 0 {
+	for _, start := range kernel {
+		w.stack = append(w.stack[:0], start)
+		for len(w.stack) > 0 {
+			at := w.stack[len(w.stack)-1]
+			w.stack = w.stack[:len(w.stack)-1]
+			n := &w.nodes[at]
+			if w.seen[at] == w.moment || w.matched[n.question] == w.moment {
+				continue
+			}
+			w.seen[at] = w.moment
+			switch n.op {
+			case syntax.InstAlt, syntax.InstAltMatch:
+				w.stack = append(w.stack, n.arg, n.out)
+			case syntax.InstCapture, syntax.InstNop:
 				w.stack = append(w.stack, n.out)
-			}
-		case syntax.InstMatch:
-			w.matched[n.question] = w.moment
-			w.found = append(w.found, n.question)
-		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			if char != noRune && w.symbols.in(symbol, n.set) {
-				w.kernel = append(w.kernel, n.out)
+			case syntax.InstEmptyWidth:
+				if n.empty&^place == 0 {
+					w.stack = append(w.stack, n.out)
+				}
+			case syntax.InstMatch:
+				w.matched[n.question] = w.moment
+				w.found = append(w.found, n.question)
+			case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+				if char != noRune && w.symbols.in(symbol, n.set) {
+					w.kernel = append(w.kernel, n.out)
+				}
 			}
 		}
 	}
-	// What has matched need not be looked for any further in this value.
-	w.kernel = slices.DeleteFunc(w.kernel, func(at int32) bool { return w.matched[w.nodes[at].question] == w.moment })
-	slices.Sort(w.kernel)
-	w.kernel = slices.Compact(w.kernel)
-	slices.Sort(w.found)
-
-	if !w.lookBack {
-		char = ' ' // nobody asks, so let the states be one
+	if len(w.found) > 0 {
+		// What has matched need not be looked for any further in this value.
+		w.kernel = slices.DeleteFunc(w.kernel, func(at int32) bool { return w.matched[w.nodes[at].question] == w.moment })
 	}
-	return w.state(char)
 }
 
 // state is the one with the kernel and the findings at hand, negated if it has
