@@ -52,8 +52,12 @@ func parseURL(value string) (*url.URL, error) {
 }
 
 // parseOrigin reads scheme://host[:port], the beginning of addresses that this
-// service answers at.
+// service answers at. Whether that may be plain http is for the configuration
+// to say, which names the origins there are.
 func parseOrigin(value string) error {
+	if host, plain := strings.CutPrefix(value, "http://"); plain {
+		value = "https://" + host
+	}
 	address, err := parseURL(value)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func TestGoodSettingsHaveNoProblems(t *testing.T) {
 			s.LogoutURL = "https://idp.example/logout"
 			s.Certificates = append(s.Certificates, bareCertificate(t, "b"))
 			s.SPIssuer, s.Audience = "https://idms.example/saml", "urn:example:idms"
-			s.Origin, s.PreviousOrigins = "https://idms.example", []string{"https://old.example:8443", "http://localhost:8080"}
+			s.Origin, s.PreviousOrigins = "https://idms.example", []string{"https://old.example:8443", "http://plain.example"}
 			s.SignRequests, s.Canonicalizer = true, C14N11WithComments
 			s.NameIDFormat = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 			s.RequestContexts, s.AllowedContexts, s.ElevationContexts = true, []string{token, smartcard}, []string{smartcard}
@@ -116,7 +116,7 @@ func TestEveryProblemStandsAtItsField(t *testing.T) {
 		{"our issuer with a blank", func(s *Settings) { s.SPIssuer = "a b" }, []string{"sp_issuer: Remove white space"}},
 		{"an audience too long", func(s *Settings) { s.Audience = long }, []string{"audience: An identifier"}},
 		{"an origin with a path", func(s *Settings) { s.Origin = "https://idms.example/login" }, []string{"origin: Write the scheme, host and port only"}},
-		{"an origin by http", func(s *Settings) { s.Origin = "http://idms.example" }, []string{"origin: The address begins with https"}},
+		{"an origin by ftp", func(s *Settings) { s.Origin = "ftp://idms.example" }, []string{"origin: The address begins with https"}},
 		{"previous origins: a path, the present one, one twice", func(s *Settings) {
 			s.Origin, s.PreviousOrigins = "https://a.example", []string{"https://b.example/x", "https://a.example/", "https://c.example", "https://c.example"}
 		}, []string{"previous_origins[0]: Write the scheme", "previous_origins[1]: This origin is there", "previous_origins[3]: This origin is there"}},
