@@ -1,12 +1,12 @@
 // Package idms owns the IDMS record, its check, and the decision of a login:
 // Compile turns one version of a record into a Policy, and Policy.Decide turns
 // a verified assertion and what is known about the person into a Decision. It
-// leaves proving assertions to saml and writing decisions down to store.
+// owns the record's written forms too: the file that administrators keep and
+// the document that store keeps. It leaves proving assertions to saml and
+// writing decisions down to store.
 package idms
 
 import (
-	"time"
-
 	"idms/internal/console"
 	"idms/internal/groups"
 	"idms/internal/rules"
@@ -56,26 +56,16 @@ const (
 	FromDirectory AssociationType = "ldap"
 )
 
-// Purpose is what a login is for.
-type Purpose string
-
-const (
-	LogIn   Purpose = "login" // what "" means
-	Elevate Purpose = "elevate"
-)
-
-// Known is everything besides the assertion that a decision may look at (S3).
-type Known struct {
-	Now         time.Time
-	Purpose     Purpose
-	Account     *users.Account      // nil: nobody by this username
-	Memberships []groups.Membership // of that account
-	Directory   *Directory          // the last good sync; nil: none was approved yet (S37)
-	Elevating   string              // ID of the account whose session asks to be elevated
-}
-
-// Directory is what the last good directory sync holds about this person.
-type Directory struct {
-	Known  bool     // the person is in it
-	Groups []string // keys
+// rules are all rules of the record in the one order that Compile, Check and
+// every list of findings keep: validation, access, associations.
+func (r Record) rules() []rules.Rule {
+	all := make([]rules.Rule, 0, len(r.Validation)+len(r.Access)+len(r.Associations))
+	all = append(all, r.Validation...)
+	for _, grant := range r.Access {
+		all = append(all, grant.Rule)
+	}
+	for _, association := range r.Associations {
+		all = append(all, association.Rule)
+	}
+	return all
 }

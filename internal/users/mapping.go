@@ -115,7 +115,7 @@ func (f field) read(facts rules.Attributes) trace.Step {
 	}
 
 	*f.to = values[0]
-	step.Found = fmt.Sprintf("%q", values[0])
+	step.Found = fmt.Sprintf("%q from %q", values[0], f.from)
 	if len(values) > 1 {
 		step.State = trace.Noted
 		step.Found += fmt.Sprintf(", the first of %d values", len(values))

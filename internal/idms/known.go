@@ -1,0 +1,32 @@
+package idms
+
+import (
+	"time"
+
+	"idms/internal/groups"
+	"idms/internal/users"
+)
+
+// Purpose is what a login is for.
+type Purpose string
+
+const (
+	LogIn   Purpose = "login" // what "" means
+	Elevate Purpose = "elevate"
+)
+
+// Known is everything besides the assertion that a decision may look at (S3).
+type Known struct {
+	Now         time.Time
+	Purpose     Purpose
+	Account     *users.Account      // nil: nobody by this username
+	Memberships []groups.Membership // of that account
+	Directory   *Directory          // the last good sync; nil: none was approved yet (S37)
+	Elevating   string              // ID of the account whose session asks to be elevated
+}
+
+// Directory is what the last good directory sync holds about this person.
+type Directory struct {
+	Known  bool     // the person is in it
+	Groups []string // keys
+}

@@ -1,0 +1,150 @@
+package idms
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"idms/internal/rules"
+	"idms/internal/trace"
+)
+
+// A sentence names at most so many things, each with at most so many bytes.
+const (
+	maxNamed = 5
+	maxShown = 120
+)
+
+// found says what a rule met, in words that go on from "since".
+func found(rule rules.Rule, finding rules.Finding, facts rules.Attributes) string {
+	attribute, _ := facts.Get(rule.Attribute)
+	value := ""
+	if i := int(finding.Value); i >= 0 && i < len(attribute.Values) {
+		value = show(attribute.Values[i])
+	}
+	switch {
+	case finding.Outcome == rules.Disabled:
+		return "the rule is switched off"
+	case finding.Outcome == rules.Incomplete:
+		return fmt.Sprintf("%q is incomplete", rule.Attribute)
+	case finding.Outcome == rules.Missing:
+		return fmt.Sprintf("%q did not come", rule.Attribute)
+	case finding.Outcome == rules.NoMatch:
+		return fmt.Sprintf("%q is %s, and no value matches %s", rule.Attribute, values(attribute), rule.Pattern)
+	case rule.Values == rules.All && finding.True:
+		return fmt.Sprintf("every value of %q matches %s", rule.Attribute, rule.Pattern)
+	case rule.Values == rules.All:
+		return fmt.Sprintf("the value %s of %q does not match %s", value, rule.Attribute, rule.Pattern)
+	}
+	return fmt.Sprintf("the value %s of %q matches %s", value, rule.Attribute, rule.Pattern)
+}
+
+// fix says what to change so that a rule which is not true becomes true. It
+// knows the new value when a received name or value is nearly the one the rule
+// looks for.
+func fix(path string, rule rules.Rule, finding rules.Finding, facts rules.Attributes) *trace.Fix {
+	attribute, _ := facts.Get(rule.Attribute)
+	switch {
+	case finding.Outcome == rules.Incomplete:
+		return &trace.Fix{Say: fmt.Sprintf("The provider sent no usable values of %q. Let it send fewer: only the groups assigned to this application, for instance.", rule.Attribute)}
+
+	case finding.Outcome == rules.Missing:
+		if near := trace.Nearest(rule.Attribute, received(facts)); len(near) > 0 {
+			return &trace.Fix{Field: path + ".attribute", Present: rule.Attribute, Suggested: near[0],
+				Say: fmt.Sprintf("%q did not come, but %q did. Name that one, if it is meant.", rule.Attribute, near[0])}
+		}
+		return &trace.Fix{Field: path + ".attribute", Present: rule.Attribute,
+			Say: fmt.Sprintf("Let the provider send %q, or name an attribute that comes.", rule.Attribute)}
+
+	case finding.Outcome == rules.NoMatch && rule.Values != rules.None:
+		options := rule.Pattern.Options()
+		if with := options; !options.IgnoreCase {
+			with.IgnoreCase = true
+			if wouldBeTrue(rule, with, attribute) {
+				return &trace.Fix{Field: path + ".ignore_case", Present: "false", Suggested: "true",
+					Say: fmt.Sprintf("The values of %q differ from the pattern only in case.", rule.Attribute)}
+			}
+		}
+		if with := options; options.Full {
+			with.Full = false
+			if wouldBeTrue(rule, with, attribute) {
+				return &trace.Fix{Field: path + ".match", Present: "full", Suggested: "search",
+					Say: fmt.Sprintf("The pattern matches a part of a value of %q, not the whole.", rule.Attribute)}
+			}
+		}
+	}
+	return &trace.Fix{Field: path + ".pattern", Present: rule.Pattern.String(),
+		Say: fmt.Sprintf("Change the rule %s, or the person's %q at the provider.", rule.Key, rule.Attribute)}
+}
+
+func wouldBeTrue(rule rules.Rule, with rules.Options, attribute rules.Attribute) bool {
+	pattern, err := rules.ParsePattern(rule.Pattern.String(), with)
+	if err != nil {
+		return false
+	}
+	rule.Pattern = pattern
+	return rule.Test(rules.Attributes{attribute}).True
+}
+
+// received are the names of the attributes that came with values; our own
+// pseudo-attributes are not guesses anybody meant.
+func received(facts rules.Attributes) []string {
+	var names []string
+	for _, fact := range facts {
+		if len(fact.Values) > 0 && !fact.Incomplete && !strings.HasPrefix(fact.Name, "@") {
+			names = append(names, fact.Name)
+		}
+	}
+	return names
+}
+
+func values(attribute rules.Attribute) string {
+	return few(len(attribute.Values), func(i int) string { return show(attribute.Values[i]) })
+}
+
+// few names the first of n things and counts the rest.
+func few(n int, name func(int) string) string {
+	var names []string
+	for i := range min(n, maxNamed) {
+		names = append(names, name(i))
+	}
+	said := strings.Join(names, ", ")
+	if n > maxNamed {
+		said += fmt.Sprintf(" and %d more", n-maxNamed)
+	}
+	return said
+}
+
+// show quotes a value for an administrator: escaped, and the beginning of a
+// long one.
+func show(value string) string {
+	if len(value) <= maxShown {
+		return fmt.Sprintf("%q", value)
+	}
+	cut := maxShown
+	for cut > 0 && !utf8.RuneStart(value[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%q…", value[:cut])
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func oneOf(list []string) string {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return "one of " + few(len(list), func(i int) string { return list[i] })
+}
+
+func orNone(context string) string {
+	if context == "" {
+		return "none came"
+	}
+	return context
+}
