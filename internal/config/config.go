@@ -28,7 +28,7 @@ import (
 // there is one, as a flag.
 type Config struct {
 	Listen         string   `koanf:"listen"`          // host:port
-	BaseURLs       []string `koanf:"base_urls"`       // public, scheme://host[:port]; the first is the default origin of records
+	BaseURLs       []string `koanf:"base_urls"`       // public, scheme://host[:port]; none is localhost at the port of Listen; the first is the default origin of records
 	Data           string   `koanf:"data"`            // folder: the SQLite file and the keyset
 	Database       string   `koanf:"database"`        // postgres://…; "" is SQLite in Data
 	Keyset         string   `koanf:"keyset"`          // file; "" is keyset.json in Data
@@ -129,9 +129,6 @@ func Load(file string, environ []string, flags map[string]any) (Config, error) {
 	if err != nil {
 		return c, fault.New(fault.Invalid, "a setting is unknown or has the wrong form (docs/reference/configuration.md lists them): %v", err)
 	}
-	if len(c.BaseURLs) == 0 {
-		c.BaseURLs = []string{"http://" + localName(c.Listen)}
-	}
 	if c.Keyset == "" {
 		c.Keyset = filepath.Join(c.Data, "keyset.json")
 	}
@@ -153,8 +150,24 @@ func readFile(name string) ([]byte, error) {
 	return text, nil
 }
 
-// localName is how a browser on this machine reaches listen.
-func localName(listen string) string {
+// SetAddress gives a configuration without a public address the one that a
+// browser on this machine uses, once it is known where the process listens.
+func (c *Config) SetAddress(address net.Addr) {
+	c.Listen = address.String()
+	c.BaseURLs = c.Bases()
+}
+
+// Bases are the public addresses; without configured ones, this machine's own.
+func (c Config) Bases() []string {
+	if len(c.BaseURLs) > 0 {
+		return c.BaseURLs
+	}
+	return []string{"http://" + LocalName(c.Listen)}
+}
+
+// LocalName is how a browser on this machine reaches an address: localhost when
+// it is loopback, or everywhere.
+func LocalName(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return listen

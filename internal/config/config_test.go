@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ func TestWithNoConfigurationAtAllItServesOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.SetAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080})
 	if c.Listen != "127.0.0.1:8080" || c.BaseURLs[0] != "http://localhost:8080" || c.Keyset != filepath.Join("idms-data", "keyset.json") {
 		t.Errorf("got %+v", c)
 	}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"idms/internal/config"
+	"idms/internal/demo"
+	"idms/internal/idms"
+	"idms/internal/store"
+	"idms/internal/web"
+)
+
+type demoCommand struct {
+	Port int `help:"Port of the service on loopback; the identity provider gets the next one. 0 is any free ones." default:"8080"`
+}
+
+// Run starts a whole house in one process: the service on a temporary SQLite
+// file, an identity provider beside it, and its people.
+func (c demoCommand) Run(p *program) (err error) {
+	folder, err := os.MkdirTemp("", "idms-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+
+	here, err := listenNear(p, c.Port)
+	if err != nil {
+		return err
+	}
+	defer here.Close()
+	nextPort := c.Port
+	if c.Port != 0 {
+		nextPort++
+	}
+	there, err := listenNear(p, nextPort)
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+
+	cfg := config.Defaults()
+	cfg.Data = folder
+	cfg.Keyset = folder + "/keyset.json"
+	cfg.PortalName = "Demo portal"
+	cfg.Log.Level = "warn"
+	cfg.SetAddress(here.Addr())
+	log := newLog(p.stderr, cfg)
+
+	provider, err := demo.New(demo.Config{BaseURL: "http://" + config.LocalName(there.Addr().String()), ServiceURL: cfg.BaseURLs[0], Clock: p.clock})
+	if err != nil {
+		return err
+	}
+	house, err := p.open(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	text, err := provider.RecordsFile()
+	if err != nil {
+		return err
+	}
+	file, problems := idms.ParseFile(text, nil)
+	if problems.Any() {
+		return problems.Err()
+	}
+	if _, err := house.store.Apply(p.ctx, file, store.Author{Who: "demo", Reason: "the demonstration", Now: p.clock()}); err != nil {
+		return err
+	}
+	site, err := house.site(cfg, true)
+	if err != nil {
+		return err
+	}
+
+	identities := web.Server(provider, log)
+	go func() { _ = identities.Serve(there) }()
+	defer identities.Close()
+	if err := c.tell(p, cfg.BaseURLs[0], provider); err != nil {
+		return err
+	}
+	return house.serve(p.ctx, here, web.Server(site, log))
+}
+
+// listenNear listens on a loopback port, or on any free one when somebody else
+// has it.
+func listenNear(p *program, port int) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(p.ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		return listener, nil
+	}
+	other, otherErr := new(net.ListenConfig).Listen(p.ctx, "tcp", "127.0.0.1:0")
+	if otherErr != nil {
+		return nil, errors.Join(err, otherErr)
+	}
+	return other, nil
+}
+
+// tell prints where to go, who is there, and what to expect.
+func (c demoCommand) tell(p *program, base string, provider http.Handler) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "\nThe demo is ready:  %s\n", base)
+	fmt.Fprintf(&text, "Every page's states: %s/dev/pages\n\n", base)
+	text.WriteString("Click \"Acme\" there, choose one of these people at the demo identity provider, and expect:\n\n")
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, person := range demo.Cast() {
+		for i, way := range person.Ways {
+			name := person.Name()
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(table, "  %s\t%s\t%s\n", name, way.Button, way.Acme.Say)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	text.WriteString("\nNothing is kept. Ctrl-C ends it.\n")
+	_, err := fmt.Fprintln(p.stdout, text.String())
+	return err
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+
+	"idms/internal/secret"
+)
+
+type keysCommand struct {
+	Rotate rotateCommand `cmd:"" help:"Seal with a new key from now on; what the old ones sealed can still be read."`
+}
+
+type rotateCommand struct{ settings }
+
+func (c rotateCommand) Run(p *program) error {
+	cfg, err := c.load(p, nil)
+	if err != nil {
+		return err
+	}
+	if err := secret.Rotate(cfg.Keyset); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s has a new key, which seals from now on. Back the file up.\n", cfg.Keyset)
+	return err
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"idms/internal/config"
+	"idms/internal/fault"
+	"idms/internal/jobs"
+	"idms/internal/login"
+	"idms/internal/saml"
+	"idms/internal/secret"
+	"idms/internal/store"
+	"idms/internal/web"
+)
+
+type serveCommand struct {
+	settings
+	Listen         string   `help:"Address and port to listen on." placeholder:"HOST:PORT"`
+	BaseURL        []string `help:"Public address, scheme://host[:port]; several times for several." placeholder:"URL"`
+	AllowPlainHTTP bool     `help:"Accept an http:// base URL off loopback: session cookies then travel in the clear."`
+}
+
+func (c serveCommand) Run(p *program) error {
+	more := map[string]any{}
+	if c.Listen != "" {
+		more["listen"] = c.Listen
+	}
+	if len(c.BaseURL) > 0 {
+		more["base_urls"] = c.BaseURL
+	}
+	if c.AllowPlainHTTP {
+		more["allow_plain_http"] = true
+	}
+	cfg, err := c.load(p, more)
+	if err != nil {
+		return err
+	}
+	log := newLog(p.stderr, cfg)
+	listener, err := listen(p.ctx, cfg.Listen)
+	if err != nil {
+		return err
+	}
+	cfg.SetAddress(listener.Addr())
+	house, err := p.open(cfg, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer house.Close()
+	site, err := house.site(cfg, false)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	log.Info("listening", "address", listener.Addr().String(), "base_urls", cfg.BaseURLs, "database", house.kind)
+	return house.serve(p.ctx, listener, web.Server(site, log))
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fault.Hide(err, fault.Invalid, "Nobody can listen on "+address+": choose another --listen.")
+	}
+	return listener, nil
+}
+
+// house is the parts of a running service, in the order they stand on each
+// other.
+type house struct {
+	kind  string // of database
+	store *store.Store
+	flow  *login.Flow
+	clock func() time.Time
+	log   *slog.Logger
+}
+
+// open opens the store and what stands on it.
+func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
+	box, err := secret.Open(cfg.Keyset)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{kind: "sqlite", clock: p.clock, log: log}
+	if cfg.Database != "" {
+		h.kind = "postgresql"
+	}
+	h.store, err = store.Open(p.ctx, store.Config{
+		URL: cfg.Database, Path: filepath.Join(cfg.Data, "idms.sqlite"),
+		Box: box, Log: log, Clock: p.clock,
+		Retention: store.Retention{
+			Traces: cfg.Retention.Traces, Unverified: cfg.Retention.Unverified,
+			Audit: cfg.Retention.Audit, Idle: cfg.Session.Idle,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	limits := saml.DefaultLimits()
+	limits.Message = cfg.Limits.Message
+	h.flow = login.New(login.Config{
+		Store: h.store, Clock: p.clock, Log: log, Base: cfg.Bases()[0], Limits: limits,
+		Verifications: cfg.Limits.Verifications,
+		Times: login.Times{
+			Session: cfg.Session.Length, Idle: cfg.Session.Idle,
+			Elevation: cfg.Session.Elevation, Pending: cfg.Session.Pending,
+		},
+	})
+	return h, nil
+}
+
+func (h *house) Close() { _ = h.store.Close() }
+
+func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
+	return web.New(web.Config{
+		Flow: h.flow, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
+		TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,
+	})
+}
+
+// grace is how long requests under way may take when the service is stopped.
+const grace = 10 * time.Second
+
+// serve answers until ctx ends, then lets requests under way finish.
+func (h *house) serve(ctx context.Context, listener net.Listener, server *http.Server) error {
+	purging, stopPurging := context.WithCancel(ctx)
+	ticker := time.NewTicker(jobs.PurgeEvery)
+	purged := make(chan struct{})
+	go func() {
+		defer close(purged)
+		jobs.Run(purging, h.store, h.clock, h.log, ticker.C)
+	}()
+	defer func() {
+		ticker.Stop()
+		stopPurging()
+		<-purged
+	}()
+
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	h.log.Info("stopping", "grace", grace)
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return server.Shutdown(finish)
+}
