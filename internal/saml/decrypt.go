@@ -79,25 +79,26 @@ type keyTransport struct {
 	shown      []byte // DER of the certificate it says it is for: a hint
 }
 
-// errDecryption is the one outward error (M11): which step failed would tell an
-// attacker how close a forged ciphertext came.
+// errDecryption is the one error of every failure to decipher (M11): which step
+// failed would tell an attacker how close a forged ciphertext came.
 var errDecryption = errors.New("not decrypted with any key of the record")
 
 // decrypt returns the plain bytes of what an EncryptedAssertion, EncryptedID or
-// EncryptedAttribute holds. authentic says that a verified signature covers the
-// ciphertext: nobody can then have changed it to learn from how CBC fails.
-func (v *Verifier) decrypt(holder *etree.Element, authentic bool) ([]byte, *malformed) {
+// EncryptedAttribute holds, and whether they are what somebody encrypted.
+// authentic says that a verified signature covers the ciphertext: nobody can
+// then have changed it to learn from how CBC fails.
+func (v *Verifier) decrypt(holder *etree.Element, authentic bool) (plain []byte, whole bool, bad *malformed) {
 	data, several := only(holder, encryptionNamespace, "EncryptedData")
 	if data == nil || several {
-		return nil, failedDecryption("not one EncryptedData")
+		return nil, false, failedDecryption("not one EncryptedData")
 	}
 	algorithm, ciphertext, bad := v.encryptedData(data, authentic)
 	if bad != nil {
-		return nil, bad
+		return nil, false, bad
 	}
 	transports, bad := v.keyTransports(holder, data)
 	if bad != nil {
-		return nil, bad
+		return nil, false, bad
 	}
 	key, err := v.unwrap(transports, algorithm.key)
 	if err != nil {
@@ -105,13 +106,12 @@ func (v *Verifier) decrypt(holder *etree.Element, authentic bool) ([]byte, *malf
 		if len(transports) > 0 && transports[0].shown != nil {
 			found += "; it is encrypted to the certificate " + fingerprintOf(transports[0].shown)
 		}
-		return nil, failedDecryption(found)
+		return nil, false, failedDecryption(found)
 	}
-	plain, err := decipher(algorithm, key, ciphertext)
-	if err != nil {
-		return nil, failedDecryption(err.Error())
+	if plain, err = decipher(algorithm, key, ciphertext); err != nil {
+		return nil, false, failedDecryption(err.Error())
 	}
-	return plain, nil
+	return plain, authentic || algorithm.gcm, nil
 }
 
 func failedDecryption(why string) *malformed {

@@ -237,14 +237,16 @@ func (p *parser) document() {
 
 // declaration reads <?xml version="1.0" encoding="UTF-8"?>, if it is there.
 func (p *parser) declaration() bool {
-	if !strings.HasPrefix(p.src[p.pos:], "<?xml") {
+	const begin = "<?xml"
+	rest := p.src[p.pos:]
+	if !strings.HasPrefix(rest, begin) || len(rest) == len(begin) || classes[rest[len(begin)]]&blank == 0 {
 		return true
 	}
-	end := strings.Index(p.src[p.pos:], "?>")
+	end := strings.Index(rest, "?>")
 	if end < 0 {
 		return p.fail(trace.XMLMalformed, "the XML declaration does not end")
 	}
-	rest := p.src[p.pos+len("<?xml") : p.pos+end]
+	rest = rest[len(begin):end]
 	for i, name := range [...]string{"version", "encoding", "standalone"} {
 		value, after, ok := pseudoAttribute(rest, name)
 		if !ok {

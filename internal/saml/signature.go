@@ -95,6 +95,9 @@ func (v *Verifier) readSignature(parent, signature *etree.Element) (form signatu
 	info := parts[0]
 	form.value = parts[1]
 	if len(parts) > 2 {
+		if holdsSigned(parts[2]) {
+			return structure("a KeyInfo that holds more than keys")
+		}
 		form.shown = shownCertificate(parts[2])
 	}
 	parts, ok = exactly(info, dsig.CanonicalizationMethodTag, dsig.SignatureMethodTag, dsig.ReferenceTag)
@@ -118,7 +121,10 @@ func (v *Verifier) readSignature(parent, signature *etree.Element) (form signatu
 	if uri, _ := attribute(reference, dsig.URIAttr); id == "" || uri != "#"+id {
 		return structure("a Reference to something other than the element that holds the signature")
 	}
-	list := slices.Collect(transforms.ChildElementsSeq())
+	list := transforms.ChildElements()
+	if strewn(transforms) {
+		return structure("text among the transforms")
+	}
 	for _, transform := range list {
 		if !is(transform, dsig.Namespace, dsig.TransformTag) {
 			return structure("something among the transforms that is none")
@@ -163,9 +169,10 @@ func (v *Verifier) readSignature(parent, signature *etree.Element) (form signatu
 }
 
 // exactly returns the children of an element of a signature when they have
-// these names in this order; after SignatureValue a KeyInfo may follow.
+// these names in this order, and nothing else is in it; after SignatureValue a
+// KeyInfo may follow.
 func exactly(element *etree.Element, tags ...string) ([]*etree.Element, bool) {
-	if prefixed(element) {
+	if prefixed(element) || strewn(element) {
 		return nil, false
 	}
 	children := element.ChildElements()
@@ -237,6 +244,27 @@ func (v *Verifier) allow(form *signatureForm, is strength, what, name string) *m
 	}
 	form.legacy = what + name
 	return nil
+}
+
+// holdsSigned is true when there is, somewhere in a KeyInfo, what only a
+// Signature has, or anything of SAML's: nobody reads it, and nobody but an
+// attacker would put it there.
+func holdsSigned(keyInfo *etree.Element) bool {
+	for child := range keyInfo.ChildElementsSeq() {
+		switch namespace := child.NamespaceURI(); namespace {
+		case assertionNamespace, protocolNamespace:
+			return true
+		case dsig.Namespace:
+			switch child.Tag {
+			case dsig.SignatureTag, dsig.SignedInfoTag, dsig.SignatureValueTag, dsig.ReferenceTag, "Object", "Manifest":
+				return true
+			}
+		}
+		if holdsSigned(child) {
+			return true
+		}
+	}
+	return false
 }
 
 // shownCertificate is the first certificate in a KeyInfo, nil when there is

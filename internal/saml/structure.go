@@ -102,39 +102,56 @@ func readResponse(element *etree.Element) (parts responseParts, why string) {
 	if hidesID(element) {
 		return parts, "an ID attribute under a prefix"
 	}
-	var before *etree.Element
+	if strewn(element) {
+		return parts, "text between the elements of the Response"
+	}
+	// The order is the schema's: no parser of it will find another first child.
+	const (
+		atStart = iota
+		atIssuer
+		atSignature
+		atExtensions
+		atStatus
+		atAssertion
+	)
+	last := atStart
 	for child := range element.ChildElementsSeq() {
+		var place int
 		switch namespace := child.NamespaceURI(); {
 		case namespace == assertionNamespace && child.Tag == "Issuer":
-			if parts.issuer != nil {
-				return parts, "two Issuers"
-			}
-			parts.issuer = child
+			place, parts.issuer = atIssuer, child
 		case namespace == dsig.Namespace && child.Tag == dsig.SignatureTag:
-			if parts.signature != nil {
-				return parts, "two Signatures"
-			}
-			if before != nil && before != parts.issuer {
-				return parts, "a Signature that is not straight after the Issuer"
-			}
-			parts.signature = child
+			place, parts.signature = atSignature, child
 		case namespace == protocolNamespace && child.Tag == "Extensions":
+			place = atExtensions
 		case namespace == protocolNamespace && child.Tag == "Status":
-			if parts.status != nil {
-				return parts, "two Statuses"
-			}
-			parts.status = child
+			place, parts.status = atStatus, child
 		case namespace == assertionNamespace && (child.Tag == "Assertion" || child.Tag == "EncryptedAssertion"):
+			place = atAssertion
 			parts.assertions = append(parts.assertions, child)
 		default:
 			return parts, "an element that no Response has"
 		}
-		before = child
+		if place < last || place == last && place != atAssertion {
+			return parts, "a second " + child.Tag + ", or one out of its place"
+		}
+		last = place
 	}
 	if parts.status == nil {
 		return parts, "no Status"
 	}
 	return parts, ""
+}
+
+// strewn is true when there is text directly in an element that has only
+// elements.
+func strewn(element *etree.Element) bool {
+	for _, token := range element.Child {
+		if text, ok := token.(*etree.CharData); ok && strings.Trim(text.Data, xmlBlanks) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // encrypted is true when the assertion came encrypted.
@@ -168,20 +185,22 @@ func ownSignature(element *etree.Element) *etree.Element {
 }
 
 // misplaced looks below an element for an Assertion, EncryptedAssertion,
-// Response or Signature that is none of the three allowed: a second one
-// anywhere, even where nobody reads, is how signatures are wrapped.
-func misplaced(element *etree.Element, a, b, c *etree.Element) string {
+// Response or Signature other than the three allowed: a second one anywhere,
+// even where nobody reads, is how signatures are wrapped. What is inside the two
+// signatures is for readSignature to say.
+func misplaced(element, signature, assertion, inner *etree.Element) string {
 	for child := range element.ChildElementsSeq() {
-		if child != a && child != b && child != c {
-			switch {
-			case child.Tag == dsig.SignatureTag && child.NamespaceURI() == dsig.Namespace:
-				return "a Signature where none may stand"
-			case (child.Tag == "Assertion" || child.Tag == "EncryptedAssertion") && child.NamespaceURI() == assertionNamespace,
-				child.Tag == "Response" && child.NamespaceURI() == protocolNamespace:
-				return "an " + child.Tag + " where none may stand"
-			}
+		switch {
+		case child == signature || child == inner:
+			continue
+		case child == assertion:
+		case child.Tag == dsig.SignatureTag && child.NamespaceURI() == dsig.Namespace:
+			return "a Signature where none may stand"
+		case (child.Tag == "Assertion" || child.Tag == "EncryptedAssertion") && child.NamespaceURI() == assertionNamespace,
+			child.Tag == "Response" && child.NamespaceURI() == protocolNamespace:
+			return "an " + child.Tag + " where none may stand"
 		}
-		if why := misplaced(child, a, b, c); why != "" {
+		if why := misplaced(child, signature, assertion, inner); why != "" {
 			return why
 		}
 	}
@@ -208,6 +227,9 @@ func readAssertion(element *etree.Element) (parts assertionParts, why string) {
 	}
 	if hidesID(element) {
 		return parts, "an ID attribute under a prefix"
+	}
+	if strewn(element) {
+		return parts, "text between the elements of the Assertion"
 	}
 	var before *etree.Element
 	for child := range element.ChildElementsSeq() {

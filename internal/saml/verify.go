@@ -25,7 +25,9 @@ type Verifier struct {
 }
 
 // NewVerifier makes a verifier of what a record's settings say. Settings that
-// pass [Settings.Check] make one; the error is fault.Invalid.
+// pass [Settings.Check] make one; the error is fault.Invalid. Certificates
+// without an RSA key verify nothing and are left out; without any certificate
+// every response is refused.
 func NewVerifier(s Settings, idp IdP, sp SP) (*Verifier, error) {
 	v := &Verifier{settings: s, idp: idp, sp: sp, limits: DefaultLimits()}
 	switch {
@@ -46,9 +48,6 @@ func NewVerifier(s Settings, idp IdP, sp SP) (*Verifier, error) {
 		if ok && !slices.ContainsFunc(v.signers, func(known *signer) bool { return known.certificate.Equal(certificate) }) {
 			v.signers = append(v.signers, key)
 		}
-	}
-	if len(v.signers) == 0 {
-		return nil, fault.New(fault.Invalid, "The record has no signing certificate with an RSA key.")
 	}
 	return v, nil
 }
@@ -219,8 +218,11 @@ func (r *run) refuseKey(c check, form signatureForm) bool {
 	for i, signer := range r.v.signers {
 		known[i] = signer.fingerprint
 	}
-	fix := &trace.Fix{Field: "saml.certificates", Present: known[0],
+	fix := &trace.Fix{Field: "saml.certificates",
 		Say: "If the provider has a new signing key, import its current metadata or add its certificate."}
+	if len(known) > 0 {
+		fix.Present = known[0]
+	}
 	if len(known) > 1 {
 		fix.Present += " and " + strconv.Itoa(len(known)-1) + " more"
 	}
@@ -332,12 +334,12 @@ func (r *run) checkAssertionSigned() bool {
 }
 
 // decryptAssertion opens an EncryptedAssertion: one Assertion, and nothing else,
-// must be in it. Every failure after the algorithms have been taken is one and
-// the same (M11).
+// must be in it. Every failure after the algorithms have been taken has one code
+// (M11).
 func (r *run) decryptAssertion(came *etree.Element) (*etree.Element, bool) {
 	// A signed Response vouches for the ciphertext: what it signed is opened.
 	holder := r.response.assertions[0]
-	plain, bad := r.v.decrypt(holder, r.responseProven)
+	plain, whole, bad := r.v.decrypt(holder, r.responseProven)
 	if bad != nil {
 		return nil, r.refuse(checkDecryption, bad.code, "an assertion for this record", bad.why, bad.fix)
 	}
@@ -349,22 +351,25 @@ func (r *run) decryptAssertion(came *etree.Element) (*etree.Element, bool) {
 	if !refused.refused() && r.responseProven && ownSignature(assertion) == nil {
 		assertion, refused = parse(plain, r.v.limits.scan(), scopeOf(holder), r.ids)
 	}
-	switch {
-	case refused.refused():
-		bad = failedDecryption("what was decrypted is not plain XML")
-	case !is(assertion, assertionNamespace, "Assertion"):
-		bad = failedDecryption("what was decrypted is not an Assertion")
-	default:
+	if !refused.refused() && is(assertion, assertionNamespace, "Assertion") {
 		r.ids, r.result.Encrypted = ids, true
 		return assertion, r.pass(checkDecryption, "", "")
 	}
-	return nil, r.refuse(checkDecryption, bad.code, "an assertion for this record", bad.why, bad.fix)
+	found := errDecryption.Error()
+	switch { // why, only where no attacker has written the ciphertext
+	case !whole:
+	case refused.refused():
+		found = "the plain text holds " + refused.String()
+	default:
+		found = "the plain text is " + shown(assertion.Tag)
+	}
+	return nil, r.refuse(checkDecryption, trace.DecryptionFailed, "one Assertion as plain XML", found, nil)
 }
 
 // open decrypts a part of the proven assertion: an EncryptedID or an
 // EncryptedAttribute.
 func (r *run) open(holder *etree.Element, tag string) (*etree.Element, *malformed) {
-	plain, bad := r.v.decrypt(holder, true)
+	plain, _, bad := r.v.decrypt(holder, true)
 	if bad != nil {
 		return nil, bad
 	}
