@@ -28,6 +28,9 @@ func parseURL(value string) (*url.URL, error) {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, isOddInURL) {
 		return nil, fault.New(fault.Invalid, "Remove white space, control characters and backslashes from the address.")
 	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return nil, fault.New(fault.Invalid, "Write letters beyond ASCII in their encoded form: xn-- in the host, %%C3%%BC in the path.")
+	}
 	address, err := url.Parse(value)
 	if err != nil || address.Host == "" || address.Hostname() == "" || address.Opaque != "" {
 		return nil, fault.New(fault.Invalid, "Write the whole address, beginning with https:// and the host.")
@@ -55,8 +58,9 @@ func parseURL(value string) (*url.URL, error) {
 // service answers at. Whether that may be plain http is for the configuration
 // to say, which names the origins there are.
 func parseOrigin(value string) error {
+	port := ":443"
 	if host, plain := strings.CutPrefix(value, "http://"); plain {
-		value = "https://" + host
+		value, port = "https://"+host, ":80"
 	}
 	address, err := parseURL(value)
 	if err != nil {
@@ -64,6 +68,11 @@ func parseOrigin(value string) error {
 	}
 	if strings.Trim(address.Path, "/") != "" || strings.Contains(value, "?") || strings.HasSuffix(value, "//") {
 		return fault.New(fault.Invalid, "Write the scheme, host and port only, for example https://login.example.com.")
+	}
+	// Providers compare our addresses byte for byte, and browsers send the
+	// shortest form.
+	if strings.ToLower(value) != value || strings.HasSuffix(address.Host, port) {
+		return fault.New(fault.Invalid, "Write the host in small letters, and leave out the port %s.", port[1:])
 	}
 	return nil
 }

@@ -116,6 +116,10 @@ func TestEveryProblemStandsAtItsField(t *testing.T) {
 		{"our issuer with a blank", func(s *Settings) { s.SPIssuer = "a b" }, []string{"sp_issuer: Remove white space"}},
 		{"an audience too long", func(s *Settings) { s.Audience = long }, []string{"audience: An identifier"}},
 		{"an origin with a path", func(s *Settings) { s.Origin = "https://idms.example/login" }, []string{"origin: Write the scheme, host and port only"}},
+		{"an origin in capitals", func(s *Settings) { s.Origin = "https://IDMS.example" }, []string{"origin: Write the host in small letters"}},
+		{"an origin with the port that goes without saying", func(s *Settings) { s.Origin = "https://idms.example:443" }, []string{"origin: Write the host in small letters, and leave out the port 443"}},
+		{"the same without TLS", func(s *Settings) { s.Origin = "http://idms.example:80" }, []string{"origin: Write the host in small letters, and leave out the port 80"}},
+		{"a sign-on URL with a letter that looks like another", func(s *Settings) { s.SSOURL = "https://іdp.example/" }, []string{"sso_url: Write letters beyond ASCII in their encoded form"}},
 		{"an origin by ftp", func(s *Settings) { s.Origin = "ftp://idms.example" }, []string{"origin: The address begins with https"}},
 		{"previous origins: a path, the present one, one twice", func(s *Settings) {
 			s.Origin, s.PreviousOrigins = "https://a.example", []string{"https://b.example/x", "https://a.example/", "https://c.example", "https://c.example"}

@@ -24,11 +24,12 @@ const (
 
 // metadataLimits are the scan's (M25): those of a message, but for comments,
 // which Shibboleth writes, for size, and for density, since nobody canonicalises
-// the document.
+// the document. It takes a second at worst: looking up a namespace goes through
+// every attribute of every element around.
 var metadataLimits = scanLimits{
 	bytes:      MaxMetadata,
 	tokens:     200_000,
-	depth:      64,
+	depth:      32,
 	attributes: 64,
 	name:       1 << 10,
 	namespaces: 64,

@@ -199,7 +199,7 @@ func TestMetadataTrapsAreRefusedWithWhatToDo(t *testing.T) {
 		{"WantAuthnRequestsSigned that is no truth", strings.Replace(good, "<md:IDPSSODescriptor ", `<md:IDPSSODescriptor WantAuthnRequestsSigned="yes" `, 1), "", "neither true nor false"},
 		{"thirty-three addresses", metadataOf("", a+manySSO(33)), "", "more than 32 addresses"},
 		{"over 4 MiB", good + strings.Repeat(" ", MaxMetadata), "", "at most 4 MiB"},
-		{"too deep", strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "", "deeper"},
+		{"too deep", strings.Repeat("<a>", 33) + strings.Repeat("</a>", 33), "", "deeper"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			idp, err := ParseMetadata([]byte(tt.doc), tt.entity)
@@ -319,6 +319,16 @@ func FuzzMetadata(f *testing.F) {
 		f.Add(text, "https://south.federation.example/idp")
 	}
 	f.Add([]byte(metadataOf(` validUntil="2027-03-01T12:00:00"`, keyDescriptorOf("MIIB")+ssoElement)), "https://idp.example/")
+	// Small ones, so that a change hits the structure and not a certificate.
+	for _, doc := range []string{
+		metadataOf("", ssoElement),
+		metadataOf("", `<md:NameIDFormat> urn:x </md:NameIDFormat><!-- c -->`+manySSO(2)),
+		`<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" validUntil="2027-03-01T12:00:00Z">` + metadataOf("", ssoElement) + `<EntitiesDescriptor/></EntitiesDescriptor>`,
+		`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="a"><IDPSSODescriptor WantAuthnRequestsSigned="1" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol x"/></EntityDescriptor>`,
+	} {
+		f.Add([]byte(doc), "")
+		f.Add([]byte(doc), "https://idp.example/")
+	}
 	f.Fuzz(func(t *testing.T, doc []byte, entityID string) {
 		before := bytes.Clone(doc)
 		idp, err := ParseMetadata(doc, entityID)
