@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"text/template"
 
 	_ "embed"
@@ -35,13 +36,19 @@ var records = []demoRecord{
 var recordsText string
 
 var recordsTemplate = template.Must(template.New("records.yaml").
-	// A JSON string is a YAML string, whatever is in it.
-	Funcs(template.FuncMap{"quote": quote}).
+	Funcs(template.FuncMap{"quote": quote, "indent": indent}).
 	Parse(recordsText))
 
+// quote writes a YAML string: every JSON string is one.
 func quote(text string) (string, error) {
 	out, err := json.Marshal(text)
 	return string(out), err
+}
+
+// indent moves text so far to the right that it can be a block in YAML.
+func indent(spaces int, text string) string {
+	margin := strings.Repeat(" ", spaces)
+	return margin + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+margin)
 }
 
 // RecordsFile is the record file of the demonstration, as `idms apply` reads

@@ -30,7 +30,9 @@ func (s *Site) identify(next echo.HandlerFunc) echo.HandlerFunc {
 
 func requestID(c echo.Context) string { return c.Response().Header().Get(requestIDHeader) }
 
-const outcomeKey = "outcome"
+// traceKey holds the reference of the login's trace, so that a request's line in
+// the log leads to it.
+const traceKey = "trace"
 
 // account writes one line per request. No personal value is in it: the route's
 // pattern instead of the path, no query, no address, no name.
@@ -55,8 +57,8 @@ func (s *Site) account(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Int("status", c.Response().Status),
 			slog.Duration("took", s.Clock().Sub(start)),
 		}
-		if outcome, ok := c.Get(outcomeKey).([]slog.Attr); ok {
-			fields = append(fields, outcome...)
+		if reference, ok := c.Get(traceKey).(string); ok {
+			fields = append(fields, slog.String("trace", reference))
 		}
 		s.Log.LogAttrs(c.Request().Context(), level, "request", fields...)
 		return nil

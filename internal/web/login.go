@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -117,15 +116,13 @@ func (s *Site) complete(c echo.Context) error {
 	for _, spent := range outcome.Spent {
 		c.SetCookie(forget(here(c).pending(login.Ticket{Name: spent}, s.Clock())))
 	}
+	c.Set(traceKey, outcome.Reference)
 	if refusal := outcome.Refusal; refusal != nil {
-		c.Set(outcomeKey, []slog.Attr{slog.String("refused", string(refusal.Code)), slog.String("reference", outcome.Reference)})
-		return s.render(c, refusalStatus(c, refusal.Code), refusedPageOf(s.frame("You could not be logged in"), outcome))
+		page := refusedPageOf(s.frame("You could not be logged in"), outcome, read(c, sessionCookie) != "")
+		return s.render(c, refusalStatus(c, refusal.Code), page)
 	}
-	c.Set(outcomeKey, []slog.Attr{slog.String("admitted", outcome.Purpose), slog.String("reference", outcome.Reference)})
-	if outcome.Session != nil {
-		s.endFormer(c, *outcome.Session)
-		enter(c, *outcome.Session)
-	}
+	s.endFormer(c, *outcome.Session)
+	enter(c, *outcome.Session)
 	return see(c, outcome.ReturnTo)
 }
 
@@ -154,12 +151,13 @@ func refusalStatus(c echo.Context, code trace.Code) int {
 	return http.StatusForbidden
 }
 
-func refusedPageOf(around frame, outcome login.Outcome) refusedPage {
+func refusedPageOf(around frame, outcome login.Outcome, inside bool) refusedPage {
 	page := refusedPage{
 		frame:     around,
 		Sentence:  outcome.Refusal.Sentence,
 		Reference: outcome.Reference,
 		Elevating: outcome.Purpose == "elevate",
+		Inside:    inside,
 	}
 	if page.Elevating {
 		page.Title = "Your access could not be elevated"
@@ -195,6 +193,7 @@ func readPost(c echo.Context) (login.Post, error) {
 		Origin:     here(c).base,
 		Response:   only(form["SAMLResponse"]),
 		RelayState: only(form["RelayState"]),
+		Address:    c.RealIP(),
 		Tickets:    map[string]string{},
 	}
 	for _, ticket := range tickets(c) {

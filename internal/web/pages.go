@@ -121,6 +121,9 @@ type refusedPage struct {
 	Reference string
 	Again     string // address that begins again; "" when there is none
 	Elevating bool   // the person is still logged in as before
+	// Inside is true when the browser brought a session: the provider may have
+	// said no to an elevation without saying to which request.
+	Inside bool
 }
 
 func (refusedPage) file() string { return "refused.html" }
@@ -163,11 +166,11 @@ type level struct {
 func levelWords(of console.Level) level {
 	switch of {
 	case console.Full:
-		return level{"Full Access", "full", "You may use the portal and open cloud consoles."}
+		return level{of.Label(), "full", "You may use the portal and open cloud consoles."}
 	case console.Restricted:
-		return level{"Restricted", "restricted", "You may use the portal, but not open cloud consoles."}
+		return level{of.Label(), "restricted", "You may use the portal, but not open cloud consoles."}
 	}
-	return level{"No Access", "none", "You may not use the portal."}
+	return level{of.Label(), "none", "You may not use the portal."}
 }
 
 // moment is an instant as people read it: how long from now, and when exactly.

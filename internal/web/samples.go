@@ -92,7 +92,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		return sample{
 			Name:   "refused-" + purpose + "-" + strings.ReplaceAll(string(code), "_", "-"),
 			Status: http.StatusForbidden,
-			Page:   refusedPageOf(around("You could not be logged in"), outcome),
+			Page:   refusedPageOf(around("You could not be logged in"), outcome, code == trace.IdPStatus),
 		}
 	}
 
