@@ -241,7 +241,7 @@ func (tx *Tx) saveVersion(record idms.Record, document []byte, by Author) error 
 		row.ID = NewID()
 		err = tx.db.Create(&row).Error
 	} else {
-		err = tx.db.Save(&row).Error
+		err = tx.db.Select("*").Updates(&row).Error
 	}
 	if err != nil {
 		return wrap(err, "save a record")

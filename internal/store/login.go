@@ -2,6 +2,8 @@ package store
 
 import (
 	"crypto/sha256"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -52,13 +54,20 @@ func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
 	return idms.Known{Account: &account, Memberships: list}, err
 }
 
+type usedRow struct {
+	Digest  []byte `gorm:"primaryKey"`
+	Expires int64
+}
+
+func (usedRow) TableName() string { return "used_assertions" }
+
 // UseAssertion remembers that an assertion was used, until it could not be
 // accepted any more (M17). Of any number of transactions that try, in any
 // number of processes, one gets true; the others wait for how it ends.
 func (tx *Tx) UseAssertion(issuer, id string, until time.Time) (bool, error) {
 	// XML has no NUL, so that no two pairs run together.
 	digest := sha256.Sum256([]byte(issuer + "\x00" + id))
-	done := tx.db.Exec("INSERT INTO used_assertions (digest, expires) VALUES (?, ?) ON CONFLICT DO NOTHING", digest[:], micros(until))
+	done := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&usedRow{Digest: digest[:], Expires: micros(until)})
 	return done.RowsAffected == 1, wrap(done.Error, "use an assertion")
 }
 
@@ -76,10 +85,15 @@ func (tx *Tx) CreateUser(account users.Account) error {
 	return wrap(done.Error, "create a user")
 }
 
-// UpdateUser writes an account as it is now: profile, NameID, state, last login.
+// UpdateUser writes an account as it is now: username as sent this time,
+// profile, NameID, state, last login.
 func (tx *Tx) UpdateUser(account users.Account) error {
 	row := newUserRow(account)
-	return wrap(tx.db.Save(&row).Error, "update a user")
+	done := tx.db.Select("*").Omit("id", "record_id", "created").Updates(&row)
+	if done.Error == nil && done.RowsAffected == 0 {
+		return fault.New(fault.NotFound, "There is no person %q.", account.ID)
+	}
+	return wrap(done.Error, "update a user")
 }
 
 // rowsAtOnce bounds the rows of one statement: both databases bound its
@@ -91,11 +105,11 @@ const rowsAtOnce = 1000
 // that is not there is nothing. 500 changes are one or two statements.
 func (tx *Tx) ApplyChanges(userID string, changes []groups.Change, now time.Time) error {
 	var added []sourceRow
-	var removed [][]any
+	var removed []any
 	for _, change := range changes {
 		row := newSourceRow(userID, change.Group, change.Source)
 		if change.Remove {
-			removed = append(removed, []any{row.GroupKey, row.Kind, row.RecordKey, row.GrantedBy})
+			removed = append(removed, row.GroupKey, row.Kind, row.RecordKey, row.GrantedBy)
 			continue
 		}
 		if row.Since == 0 {
@@ -103,14 +117,15 @@ func (tx *Tx) ApplyChanges(userID string, changes []groups.Change, now time.Time
 		}
 		added = append(added, row)
 	}
-	for len(removed) > 0 {
-		n := min(len(removed), rowsAtOnce)
+	for batch := range slices.Chunk(removed, 4*rowsAtOnce) {
+		// VALUES, because SQLite knows no list of rows after IN.
+		list := strings.Repeat("(?, ?, ?, ?), ", len(batch)/4)
 		err := tx.db.Exec(`DELETE FROM membership_sources
-			WHERE user_id = ? AND (group_key, kind, record_key, granted_by) IN ?`, userID, removed[:n]).Error
+			WHERE user_id = ? AND (group_key, kind, record_key, granted_by) IN (VALUES `+strings.TrimSuffix(list, ", ")+`)`,
+			append([]any{userID}, batch...)...).Error
 		if err != nil {
 			return wrap(err, "remove memberships")
 		}
-		removed = removed[n:]
 	}
 	if len(added) == 0 {
 		return nil

@@ -134,8 +134,9 @@ func (s *Store) openPostgres(ctx context.Context, c Config) error {
 	if err != nil {
 		return errors.Join(wrap(err, "wait for another start"), s.close())
 	}
-	defer unlock()
-	if err := s.begin(ctx, c.Clock()); err != nil {
+	err = s.begin(ctx, c.Clock())
+	unlock() // its connection is one of those that close waits for
+	if err != nil {
 		return errors.Join(err, s.close())
 	}
 	return nil
