@@ -56,6 +56,7 @@ func (c demoCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
+	p.newKey = provider.ServiceKey
 	house, err := p.open(cfg, log)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 
 	"idms/internal/config"
 	"idms/internal/fault"
+	"idms/internal/saml"
 )
 
 // Exit codes of every command (docs/reference/command-line.md).
@@ -71,6 +72,8 @@ type program struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	clock   func() time.Time
+	// newKey makes the key of a new record; nil is a fresh one for each.
+	newKey func(commonName string, now time.Time) (saml.Key, error)
 }
 
 func main() {

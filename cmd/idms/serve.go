@@ -91,7 +91,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 	}
 	h.store, err = store.Open(p.ctx, store.Config{
 		URL: cfg.Database, Path: filepath.Join(cfg.Data, "idms.sqlite"),
-		Box: box, Log: log, Clock: p.clock,
+		Box: box, Log: log, Clock: p.clock, NewKey: p.newKey,
 		Retention: store.Retention{
 			Traces: cfg.Retention.Traces, Unverified: cfg.Retention.Unverified,
 			Audit: cfg.Retention.Audit, Idle: cfg.Session.Idle,

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"embed"
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"html/template"
-	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -37,9 +34,10 @@ type Config struct {
 // IdP is the demonstration's identity provider: an http.Handler.
 type IdP struct {
 	Config
-	provider crewjam.IdentityProvider
-	services map[string]service // by entity ID
-	mux      *http.ServeMux
+	provider   crewjam.IdentityProvider
+	services   map[string]service // by entity ID
+	serviceKey saml.Key
+	mux        *http.ServeMux
 }
 
 // service is one record as the provider knows it.
@@ -49,9 +47,7 @@ type service struct {
 }
 
 const (
-	keyBits = 2048
-	// validFor is how long metadata and certificate last: longer than any
-	// demonstration.
+	// validFor is how long the metadata lasts: longer than any demonstration.
 	validFor = 365 * 24 * time.Hour
 	// answerFor is how long an assertion may be delivered.
 	answerFor = 5 * time.Minute
@@ -62,13 +58,14 @@ const (
 	basic      = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 )
 
-// New makes a provider with a key of its own, which takes a few hundred
-// milliseconds. Nothing of it outlives the process.
+// New makes a provider with a key of its own, and a key for the service's
+// records, which takes a few hundred milliseconds. Nothing of it outlives the
+// process.
 func New(c Config) (*IdP, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	key, certificate, err := newKey(c.Clock())
+	own, services, err := newKeys(c.Clock())
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +88,12 @@ func New(c Config) (*IdP, error) {
 	p := &IdP{
 		Config: c,
 		provider: crewjam.IdentityProvider{
-			Key: key, Certificate: certificate, SignatureMethod: rsaSHA256,
+			Key: own.Private, Certificate: own.Certificate, SignatureMethod: rsaSHA256,
 			MetadataURL: metadataURL, SSOURL: ssoURL, ValidDuration: &validity,
 		},
-		services: map[string]service{},
-		mux:      http.NewServeMux(),
+		services:   map[string]service{},
+		serviceKey: services,
+		mux:        http.NewServeMux(),
 	}
 	p.provider.ServiceProviderProvider = known(p.services)
 	for _, record := range records {
@@ -114,28 +112,26 @@ func New(c Config) (*IdP, error) {
 	return p, nil
 }
 
-// newKey makes an RSA key and a certificate that says nothing but its dates.
-func newKey(now time.Time) (*rsa.PrivateKey, *x509.Certificate, error) {
-	key, err := rsa.GenerateKey(rand.Reader, keyBits)
-	if err != nil {
-		return nil, nil, fmt.Errorf("making the demo's key: %w", err)
+// newKeys makes the provider's key and the records' key side by side: looking
+// for primes is what a newcomer waits for.
+func newKeys(now time.Time) (own, services saml.Key, err error) {
+	var other error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		services, other = saml.NewKey(rand.Reader, "Demo service", now)
+	}()
+	own, err = saml.NewKey(rand.Reader, "Demo identity provider", now)
+	<-done
+	if err = errors.Join(err, other); err != nil {
+		return own, services, fmt.Errorf("making the demo's keys: %w", err)
 	}
-	plan := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: "Demo identity provider"},
-		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.Add(validFor),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, plan, plan, key.Public(), key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("making the demo's certificate: %w", err)
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the demo's certificate: %w", err)
-	}
-	return key, certificate, nil
+	return own, services, nil
 }
+
+// ServiceKey is the service's key towards this provider, one for all records:
+// store.Config.NewKey of the demonstration.
+func (p *IdP) ServiceKey(string, time.Time) (saml.Key, error) { return p.serviceKey, nil }
 
 // newService describes a record to the provider, as an administrator would by
 // uploading its metadata. No key is in it, so answers are not encrypted.
