@@ -222,7 +222,11 @@ func (idp *SimpleSAMLphp) configure(t testing.TB, folder string, people []Person
 				"3": nameID("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "mail"),
 			},
 			// What is sent when the request asks for no format.
-			"NameIDFormat":          "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+			"NameIDFormat": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+			"SingleSignOnServiceBinding": []string{
+				"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+				"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+			},
 			"sign.logout":           true,
 			"redirect.sign":         true,
 			"attributes.NameFormat": "urn:oasis:names:tc:SAML:2.0:attrname-format:basic",
