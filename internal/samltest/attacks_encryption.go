@@ -197,6 +197,13 @@ func ciphers() []attack {
 			return e.wrapKey(make([]byte, mismatch.length))
 		}}))
 	}
+	list = append(list,
+		encrypted("M11", "CBC whose plaintext is no XML", failed, Encryption{Data: AES128CBC, Plain: func([]byte) []byte { return []byte("garbage") }}).under(legacy),
+		encrypted("M11", "CBC whose plaintext is XML and no assertion", failed, Encryption{Data: AES128CBC, Plain: func([]byte) []byte { return []byte("<a/>") }}).under(legacy),
+		encrypted("M11", "CBC whose plaintext has two roots", failed, Encryption{Data: AES128CBC, Plain: func(plain []byte) []byte { return append(plain, plain...) }}).under(legacy),
+		encrypted("M11", "CBC whose plaintext holds a comment", failed, Encryption{Data: AES128CBC, Plain: prepend("<!-- -->")}).under(legacy),
+		encrypted("M11", "CBC whose plaintext was changed by one bit", failed, Encryption{Data: AES128CBC, Cipher: flipped(16)}).under(legacy),
+	)
 	// The same, but encrypted truly under the key of the wrong length: only the
 	// length check refuses it.
 	for _, mismatch := range []struct {
@@ -242,12 +249,13 @@ func plaintexts() []attack {
 	inside := func(rule, name string, codes []trace.Code, edit func([]byte) []byte) attack {
 		return encrypted(rule, "inside the ciphertext: "+name, codes, Encryption{Plain: edit})
 	}
-	scan := codes(trace.XMLForbidden, trace.XMLMalformed, trace.XMLAmbiguous)
+	// To whoever sent it, unreadable plaintext is one more failed decryption.
+	scan := codes(trace.DecryptionFailed)
 	structure := codes(trace.ResponseStructure)
 	return []attack{
-		inside("M03", "two roots", append(scan, trace.ResponseStructure), func(plain []byte) []byte { return append(plain, plain...) }),
-		inside("M03", "an evil root after the signed one", append(scan, trace.ResponseStructure), appended(`<saml:Assertion xmlns:saml="`+nsAssertion+`"/>`)),
-		inside("M03", "an evil root before the signed one", append(scan, trace.ResponseStructure), prepend(`<saml:Assertion xmlns:saml="`+nsAssertion+`"/>`)),
+		inside("M03", "two roots", scan, func(plain []byte) []byte { return append(plain, plain...) }),
+		inside("M03", "an evil root after the signed one", scan, appended(`<saml:Assertion xmlns:saml="`+nsAssertion+`"/>`)),
+		inside("M03", "an evil root before the signed one", scan, prepend(`<saml:Assertion xmlns:saml="`+nsAssertion+`"/>`)),
 		inside("M03", "text after the root", scan, appended("x")),
 		inside("M03", "a comment", scan, replaced(nameID, ">ada<!---->.evil</saml:NameID>")),
 		inside("M03", "a processing instruction", scan, prepend("<?x?>")),
@@ -259,23 +267,23 @@ func plaintexts() []attack {
 		}),
 		inside("M03", "another encoding declared", scan, prepend(`<?xml version="1.0" encoding="ISO-8859-1"?>`)),
 		inside("M04", "a colon at the end of a name", scan, replaced("<saml:Conditions", "<x:/><saml:Conditions")),
-		inside("M03", "nothing", append(scan, trace.DecryptionFailed, trace.ResponseStructure), func([]byte) []byte { return []byte{} }),
-		inside("M03", "only white space", append(scan, trace.DecryptionFailed, trace.ResponseStructure), func([]byte) []byte { return []byte("   ") }),
-		inside("M03", "no XML", append(scan, trace.DecryptionFailed, trace.ResponseStructure), func([]byte) []byte { return []byte("hello") }),
+		inside("M03", "nothing", scan, func([]byte) []byte { return []byte{} }),
+		inside("M03", "only white space", scan, func([]byte) []byte { return []byte("   ") }),
+		inside("M03", "no XML", scan, func([]byte) []byte { return []byte("hello") }),
 		inside("M03", "cut in half", scan, func(plain []byte) []byte { return plain[:len(plain)/2] }),
-		inside("M06", "a Response", structure, func(plain []byte) []byte {
+		inside("M06", "a Response", scan, func(plain []byte) []byte {
 			return fmt.Appendf(nil, `<samlp:Response xmlns:samlp="%s">%s</samlp:Response>`, nsProtocol, plain)
 		}),
-		inside("M06", "an Assertion of another namespace", append(structure, trace.Unsigned), func(plain []byte) []byte {
+		inside("M06", "an Assertion of another namespace", scan, func(plain []byte) []byte {
 			return bytes.ReplaceAll(plain, []byte(nsAssertion), []byte("urn:oasis:names:tc:SAML:1.0:assertion"))
 		}),
-		inside("M06", "an element around the assertion", append(structure, trace.Unsigned), func(plain []byte) []byte {
+		inside("M06", "an element around the assertion", scan, func(plain []byte) []byte {
 			return fmt.Appendf(nil, `<x xmlns="urn:x">%s</x>`, plain)
 		}),
 		inside("M06", "the signed assertion inside an unsigned one", append(structure, trace.Unsigned), func(plain []byte) []byte {
 			return fmt.Appendf(nil, `<saml:Assertion xmlns:saml="%s" ID="_evil" Version="2.0">%s</saml:Assertion>`, nsAssertion, plain)
 		}),
-		answered("M06", "an EncryptedAssertion inside the EncryptedAssertion", append(codes(trace.DecryptionFailed), structure...), func(s Scene, a Answer) Answer {
+		answered("M06", "an EncryptedAssertion inside the EncryptedAssertion", scan, func(s Scene, a Answer) Answer {
 			return a.Encrypt(Encryption{Plain: func(plain []byte) []byte {
 				holder := etree.NewElement("saml:EncryptedAssertion")
 				declare(holder, "", "saml", nsAssertion)
@@ -285,7 +293,7 @@ func plaintexts() []attack {
 				return write(doc)
 			}})
 		}),
-		answered("M03", "inside the ciphertext: the ID of the Response", codes(trace.XMLForbidden), func(_ Scene, a Answer) Answer {
+		answered("M03", "inside the ciphertext: the ID of the Response", scan, func(_ Scene, a Answer) Answer {
 			return a.With(func(a *Answer) { a.ID, a.AssertionID = "_same", "_same" }).Encrypt(Encryption{})
 		}),
 		answered("M08", "a changed assertion under fresh encryption", codes(trace.SignatureInvalid), func(_ Scene, a Answer) Answer {

@@ -371,11 +371,6 @@ func keys() []attack {
 				s.IdP = &IdP{EntityID: s.IdP.EntityID, SSO: s.IdP.SSO, Keys: []saml.Key{Key(Expired)}}
 				s.Settings.RefuseExpiredCertificates = true
 			}),
-		answered("M09", "a record that knows no key at all", codes(trace.UnknownKey, trace.SignatureInvalid), func(_ Scene, a Answer) Answer {
-			return a.SignWith(Signature{Key: Key(Signer)})
-		}).under(func(s *Scene) {
-			s.IdP = &IdP{EntityID: s.IdP.EntityID, SSO: s.IdP.SSO}
-		}),
 	)
 
 	unsigned := codes(trace.Unsigned)

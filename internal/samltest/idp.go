@@ -21,6 +21,11 @@ type IdP struct {
 	Keys []saml.Key
 	// Dialect is how this provider writes XML.
 	Dialect Dialect
+	// SignElsewhere, when set, makes every signature with another program. It is
+	// given the document with the signature's template in it, the ID of the element
+	// that is signed and the key, and returns the two values to put there, or false
+	// when that program does not make such signatures: ours stands then.
+	SignElsewhere func(document []byte, id string, key saml.Key) (digestValue, signatureValue string, ok bool)
 }
 
 // NewIdP returns a provider with its addresses under entityID. Without keys it

@@ -129,7 +129,25 @@ func (p *IdP) sign(element *etree.Element, s Signature) *etree.Element {
 		infoCanonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
 	}
 	value.SetText(s.lines(s.value(canonical(infoCanonicalizer, info))))
+	if p.SignElsewhere != nil && s.Value == nil {
+		p.signElsewhere(element, info, value, s.Key)
+	}
 	return signature
+}
+
+func (p *IdP) signElsewhere(element, info, value *etree.Element, key saml.Key) {
+	root := element
+	for root.Parent() != nil && root.Parent().Tag != "" {
+		root = root.Parent()
+	}
+	doc := etree.NewDocument()
+	doc.SetRoot(root.Copy())
+	digestValue, signatureValue, ok := p.SignElsewhere(write(doc), element.SelectAttrValue("ID", ""), key)
+	if !ok {
+		return
+	}
+	find(info, "Reference", "DigestValue").SetText(digestValue)
+	value.SetText(signatureValue)
 }
 
 func signaturePlace(element *etree.Element) int {

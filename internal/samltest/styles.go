@@ -48,6 +48,7 @@ const (
 	// claims of WS-Federation's times, which Microsoft's products and Auth0 use.
 	claims      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 	entraGroups = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
+	entraRoles  = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 	// what Entra ID sends instead of more than 150 groups.
 	entraOverage = "http://schemas.microsoft.com/claims/groups.link"
 )
@@ -97,9 +98,12 @@ func entra(now time.Time) []Style {
 		styled("Entra ID, signed by its second certificate", s, next, Key(NextSigner), true),
 		styled("Entra ID, response and assertion signed", s, both, Key(Signer), true),
 	}
-	// S14: the link stands for the groups, which are then known to be incomplete.
+	// S14: the link stands for the groups, which are then known to be incomplete,
+	// under every name that an administrator of Entra ID usually sends them.
 	link := styled("Entra ID, groups overage link", s, overage, Key(Signer), true)
-	link.Want.Attributes = append(link.Want.Attributes, rules.Attribute{Name: entraGroups, Incomplete: true})
+	for _, name := range []string{entraGroups, entraRoles, "groups", "group", "Group"} {
+		link.Want.Attributes = append(link.Want.Attributes, rules.Attribute{Name: name, Incomplete: true})
+	}
 	return append(styles, link)
 }
 

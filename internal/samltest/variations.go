@@ -107,7 +107,7 @@ func variations(now time.Time) []Style {
 	add("base64 of the signature in lines of 64", s, s.Answer().Sign(SignBoth).SignWith(Signature{LineLength: 64}), false)
 	add("line breaks inside DigestValue", s, s.Answer().SignWith(Signature{SignedInfo: func(info *etree.Element) {
 		value := find(info, "Reference", "DigestValue")
-		value.SetText("\n" + value.Text()[:20] + "\r\n" + value.Text()[20:] + "\n")
+		value.SetText("\n" + value.Text()[:20] + "\n" + value.Text()[20:] + "\n")
 	}}), true)
 	expired := SceneFor(NewIdP("https://idp.example.test/saml", Key(Expired)), now)
 	styles = append(styles, styled("the IdP's certificate has expired: metadata says that dates mean nothing", expired, expired.Answer(), Key(Expired), false))
