@@ -149,7 +149,7 @@ func noRecord(key string) error { return fault.New(fault.NotFound, "There is no 
 // Choices are the active records, by name, for the login page.
 func (s *Store) Choices(ctx context.Context) ([]Choice, error) {
 	var choices []Choice
-	err := s.read.WithContext(ctx).Raw(`SELECT key, name, label, version, icon IS NOT NULL AS has_icon
+	err := s.read.WithContext(ctx).Raw(`SELECT key, name, label, version, COALESCE(length(icon), 0) > 0 AS has_icon
 		FROM records WHERE state = ? AND key <> ? ORDER BY lower(name), key`, idms.Active, idms.LocalKey).Scan(&choices).Error
 	return choices, wrap(err, "list the choices")
 }

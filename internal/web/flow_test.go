@@ -371,6 +371,10 @@ func TestTheLastChoiceComesFirst(t *testing.T) {
 	if got := p.page.Find("a.way").First().AttrOr("href", ""); got != "/saml/initech/login" {
 		t.Errorf("the first button leads to %q", got)
 	}
+	// A record without an icon must not make every login page ask for one.
+	if p.page.Find("a.way img").Length() != 0 || p.page.Find("a.way .initial").Length() != 3 {
+		t.Error("the buttons show pictures that nobody gave them")
+	}
 }
 
 func TestALoginThatTheProviderStarts(t *testing.T) {
