@@ -360,4 +360,3 @@ func statements(s *Store, do func()) int {
 	do()
 	return int(count.n.Load())
 }
-
