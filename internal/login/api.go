@@ -86,5 +86,5 @@ type Visitor struct {
 // Group is one group of a visitor and why they are in it (S35).
 type Group struct {
 	Key, Name string
-	Sources   []string // in words: "rule platform of Acme, since 2026-03-01"
+	Sources   []string // in words: "by the rule platform of acme, since 2026-03-01"
 }

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"idms/internal/audit"
 	"idms/internal/console"
@@ -58,7 +59,7 @@ func (f *Flow) Visitor(ctx context.Context, token string) (Visitor, error) {
 	for _, membership := range person.Groups {
 		group := Group{Key: membership.Group.Key, Name: membership.Group.Name}
 		for _, source := range membership.Sources {
-			group.Sources = append(group.Sources, source.Words())
+			group.Sources = append(group.Sources, source.Words()+", since "+source.Since.UTC().Format(time.DateOnly))
 		}
 		visitor.Groups = append(visitor.Groups, group)
 	}

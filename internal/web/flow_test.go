@@ -309,6 +309,11 @@ func TestTheCastEndsAsThePagesSay(t *testing.T) {
 						t.Errorf("the page greets %q, want %q", name, one.Name())
 					}
 					p.open(t, "/groups")
+					p.page.Find(".chips li").Each(func(_ int, chip *goquery.Selection) { // S35
+						if got := chip.Text(); !strings.HasPrefix(got, "by the rule ") || !strings.HasSuffix(got, " of "+record+", since 2026-03-01") {
+							t.Errorf("the page gives as reason %q", got)
+						}
+					})
 					var keys []string
 					p.page.Find("code.key").Each(func(_ int, key *goquery.Selection) { keys = append(keys, key.Text()) })
 					slices.Sort(keys)

@@ -46,16 +46,16 @@ func samples(around func(title string) frame, now time.Time) []sample {
 	logIn := around("Log in")
 
 	groups := []login.Group{
-		{Key: "cloud", Name: "Cloud administrators", Sources: []string{"Rule cloud of Acme, since 2026-03-01"}},
-		{Key: "everyone", Name: "Everyone at Acme", Sources: []string{"Rule everyone of Acme, since 2025-11-12", "Manual, by Grace, since 2024-01-09"}},
-		{Key: "platform", Name: "Platform team", Sources: []string{"Rule platform of Acme, since 2026-03-01"}},
+		{Key: "cloud", Name: "Cloud administrators", Sources: []string{"by the rule cloud of acme, since 2026-03-01"}},
+		{Key: "everyone", Name: "Everyone at Acme", Sources: []string{"by the rule everyone of acme, since 2025-11-12", "by grace, since 2024-01-09"}},
+		{Key: "platform", Name: "Platform team", Sources: []string{"by the rule platform of acme, since 2026-03-01"}},
 	}
 	crowd := make([]login.Group, 500)
 	for i := range crowd {
 		crowd[i] = login.Group{
 			Key:     fmt.Sprintf("team-%03d", i+1),
 			Name:    fmt.Sprintf("Team %03d", i+1),
-			Sources: []string{fmt.Sprintf("Rule team-%03d of Initech, since 2026-03-01", i+1)},
+			Sources: []string{fmt.Sprintf("by the rule team-%03d of initech, since 2026-03-01", i+1)},
 		}
 	}
 	ada := users.Profile{Username: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "Okafor"}
@@ -69,16 +69,16 @@ func samples(around func(title string) frame, now time.Time) []sample {
 			Groups:     groups,
 		}
 	}
-	const byRule = "An access rule of Acme gives you this level."
+	const byRule = "The access rule cloud-admins of Acme gives you Full Access."
 	full := visitor(ada, console.Full, byRule, groups)
-	restricted := visitor(users.Profile{Username: "layla", Email: "layla@acme.example", FirstName: "ليلى", LastName: "حداد"}, console.Restricted, byRule, groups[1:2])
+	restricted := visitor(users.Profile{Username: "layla", Email: "layla@acme.example", FirstName: "ليلى", LastName: "حداد"}, console.Restricted, "The access rule staff of Acme gives you Restricted.", groups[1:2])
 	canElevate := visitor(users.Profile{Username: "chen", Email: "chen@acme.example", FirstName: "Chen", LastName: "Wei"}, console.Restricted,
-		"You are entitled to Full Access, but you logged in without a smart card.", groups)
+		byRule+" It is Restricted until you authenticate more strongly.", groups)
 	canElevate.CanElevate = true
 	elevated := canElevate
 	elevated.CanElevate, elevated.Level = false, console.Full
 	elevated.Session.Elevated, elevated.Session.ElevatedUntil = console.Full, now.Add(59*time.Minute)
-	elevated.Why = "You elevated your access."
+	elevated.Why = "You have elevated this session."
 
 	who := around("Who you are here")
 	yours := around("Your groups")
@@ -111,7 +111,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"who-elevated", http.StatusOK, whoPageOf(who, elevated, now)},
 		{"who-no-groups", http.StatusOK, whoPageOf(who, visitor(ada, console.Full, "", nil), now)},
 		{"who-500-groups", http.StatusOK, whoPageOf(who, visitor(ada, console.Full, byRule, crowd), now)},
-		{"who-no-name", http.StatusOK, whoPageOf(who, visitor(users.Profile{Username: "svc-backup-7", Email: "svc-backup-7@acme.example"}, console.Restricted, byRule, nil), now)},
+		{"who-no-name", http.StatusOK, whoPageOf(who, visitor(users.Profile{Username: "svc-backup-7", Email: "svc-backup-7@acme.example"}, console.Restricted, "", nil), now)},
 		{"who-long-name", http.StatusOK, whoPageOf(who, visitor(users.Profile{
 			Username: strings.Repeat("wolfeschlegelstein", 8), Email: strings.Repeat("w", 64) + "@" + strings.Repeat("long-domain.", 10) + "example",
 			FirstName: novel, LastName: strings.Repeat("berger", 40)}, console.Full, byRule, groups), now)},
