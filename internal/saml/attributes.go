@@ -155,7 +155,7 @@ func attributeValue(element *etree.Element) (string, bool) {
 	for i := range element.Attr {
 		attr := &element.Attr[i]
 		if attr.Key == "nil" && attr.Space != "" && attr.Space != "xmlns" &&
-			(attr.Value == "true" || attr.Value == "1") && attr.NamespaceURI() == schemaInstance {
+			(attr.Value == "true" || attr.Value == "1") && namespaceOf(element, attr.Space) == schemaInstance {
 			return "", false
 		}
 	}

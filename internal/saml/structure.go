@@ -20,6 +20,19 @@ func is(element *etree.Element, namespace, tag string) bool {
 	return element.Tag == tag && element.NamespaceURI() == namespace
 }
 
+// namespaceOf is what a prefix means in an element. etree's attributes can tell
+// theirs only in trees that etree itself has read.
+func namespaceOf(element *etree.Element, prefix string) string {
+	for ; element != nil; element = element.Parent() {
+		for i := range element.Attr {
+			if attr := &element.Attr[i]; attr.Space == "xmlns" && attr.Key == prefix {
+				return attr.Value
+			}
+		}
+	}
+	return ""
+}
+
 // attribute is an attribute in no namespace, as all of SAML's are. etree's own
 // SelectAttr would also find it under any prefix.
 func attribute(element *etree.Element, name string) (string, bool) {
