@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -30,6 +31,13 @@ func verifierOf(s samltest.Scene) *saml.Verifier {
 	}
 	return verifier
 }
+
+// What every test walks over is made once: it takes a second.
+var (
+	attacks = sync.OnceValue(func() []samltest.Attack { return samltest.Attacks(samltest.NewScene(now)) })
+	bombs   = sync.OnceValue(func() []samltest.Attack { return samltest.Bombs(samltest.NewScene(now)) })
+	styles  = sync.OnceValue(func() []samltest.Style { return samltest.Styles(now) })
+)
 
 // judge verifies a message as the scene's record does.
 func judge(s samltest.Scene, message []byte) saml.Verification {
@@ -59,7 +67,7 @@ func TestTheScenesOfTheAttacksAcceptHonestAnswers(t *testing.T) {
 // Every hostile family of samltest, M01 to M21. The rule that refuses stands in
 // front of each name.
 func TestHostileResponsesAreRefused(t *testing.T) {
-	for _, attack := range samltest.Attacks(samltest.NewScene(now)) {
+	for _, attack := range attacks() {
 		t.Run(attack.Rule+" "+attack.Name, func(t *testing.T) {
 			refused(t, attack, judge(attack.Scene, attack.Message))
 		})
@@ -98,9 +106,8 @@ func refused(t *testing.T, attack samltest.Attack, got saml.Verification) {
 // reported by the benchmarks, because a busy machine would make a test of it
 // lie.
 func TestM05BombsCostNoMoreThanTheirSize(t *testing.T) {
-	scene := samltest.NewScene(now)
-	verifier := verifierOf(scene)
-	for _, bomb := range samltest.Bombs(scene) {
+	verifier := verifierOf(samltest.NewScene(now))
+	for _, bomb := range bombs() {
 		t.Run(bomb.Rule+" "+bomb.Name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -385,7 +392,7 @@ func TestM06NoElementCanBeMovedToAnotherMeaning(t *testing.T) {
 // refusal: same code, same step, same words. A difference would be an oracle.
 func TestM11DecryptionFailsInOneWay(t *testing.T) {
 	var first *trace.Step
-	for _, attack := range samltest.Attacks(samltest.NewScene(now)) {
+	for _, attack := range attacks() {
 		// What does not depend on the secret may be told apart: that the record has
 		// no key, whom a ciphertext says it is for, and what stands in a plaintext
 		// that its tag vouches for.
@@ -414,8 +421,7 @@ func TestM11DecryptionFailsInOneWay(t *testing.T) {
 // Each requirement on a response has at least one hostile message that names it.
 func TestEveryRuleHasItsAttack(t *testing.T) {
 	seen := map[string]int{}
-	scene := samltest.NewScene(now)
-	for _, attack := range append(samltest.Attacks(scene), samltest.Bombs(scene)...) {
+	for _, attack := range slices.Concat(attacks(), bombs()) {
 		seen[attack.Rule]++
 	}
 	// M17 and M23 are the login's (a used assertion, a cookie), M22 is the relay

@@ -355,12 +355,12 @@ func (r *run) decryptAssertion(came *etree.Element) (*etree.Element, bool) {
 		r.ids, r.result.Encrypted = ids, true
 		return assertion, r.pass(checkDecryption, "", "")
 	}
-	found := errDecryption.Error()
-	switch { // why, only where no attacker has written the ciphertext
-	case !whole:
-	case refused.refused():
-		found = "the plain text holds " + refused.String()
-	default:
+	if !whole { // an attacker may have written the ciphertext, and learns nothing new
+		bad = failedDecryption(errDecryption.Error())
+		return nil, r.refuse(checkDecryption, bad.code, "an assertion for this record", bad.why, bad.fix)
+	}
+	found := "the plain text holds " + refused.String()
+	if !refused.refused() {
 		found = "the plain text is " + shown(assertion.Tag)
 	}
 	return nil, r.refuse(checkDecryption, trace.DecryptionFailed, "one Assertion as plain XML", found, nil)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -152,9 +153,6 @@ func TestAttacksAreWellFormed(t *testing.T) {
 		}
 		messages[string(attack.Message)] = attack.Name
 	}
-	if all, some := len(samltest.Attacks(scene)), len(samltest.Against(scene)); some >= all || some < 400 {
-		t.Errorf("%d of %d attacks work against any record", some, all)
-	}
 }
 
 // The load driver makes thousands of responses: one must stay cheap. Bytes do
@@ -162,14 +160,16 @@ func TestAttacksAreWellFormed(t *testing.T) {
 func TestAResponseIsCheapToMake(t *testing.T) {
 	scene := samltest.NewScene(now)
 	answer := scene.Answer().Attribute("many", samltest.Groups(20)...)
-	result := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			scene.Respond(answer)
-		}
-	})
-	if got := result.AllocedBytesPerOp(); got > 1<<20 {
-		t.Errorf("%d bytes for a response of 20 groups, want at most 1 MiB", got)
+	scene.Respond(answer) // reads the key
+	const times = 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		scene.Respond(answer)
+	}
+	runtime.ReadMemStats(&after)
+	if got := (after.TotalAlloc - before.TotalAlloc) / times; got > 256<<10 {
+		t.Errorf("%d bytes for a response of 20 groups, want at most 256 KiB", got)
 	}
 }
 
