@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (o origin) pending(ticket login.Ticket, now time.Time) *http.Cookie {
 	if o.secure {
 		cookie.SameSite = http.SameSiteNoneMode
 	}
-	cookie.MaxAge = max(1, int(ticket.Expires.Sub(now).Seconds()))
+	cookie.MaxAge = max(1, int(math.Ceil(ticket.Expires.Sub(now).Seconds())))
 	return cookie
 }
 
