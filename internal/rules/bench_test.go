@@ -139,6 +139,32 @@ func BenchmarkRules(b *testing.B) {
 	}
 }
 
+// BenchmarkRulesHostile is what a value of MaxValue can do to 10,000 mixed rules:
+// time by KiB of it, which must not grow with its length.
+func BenchmarkRulesHostile(b *testing.B) {
+	set := Compile(benchRules(b, 10_000, shapes[2].pattern))
+	for _, value := range []struct{ name, unit string }{
+		{"one gram again and again", "eu-north-"},
+		{"a name again and again", team(9_999) + " "},
+		{"no ASCII", "йцукенг"},
+		{"no UTF-8", "\xff\xfe"},
+	} {
+		for _, size := range []int{MaxValue / 16, MaxValue} {
+			b.Run(fmt.Sprintf("%s/bytes=%d", value.name, size), func(b *testing.B) {
+				long := strings.Repeat(value.unit, size/len(value.unit))
+				a := Attributes{{Name: "groups", Values: []string{long, long, long, long}}}
+				into := set.Evaluate(a, nil)
+				start := cpu()
+				for b.Loop() {
+					into = set.Evaluate(a, into)
+				}
+				kib := float64(b.N*4*len(long)) / 1024
+				b.ReportMetric((cpu()-start).Seconds()*1e6/kib, "cpu-µs/KiB")
+			})
+		}
+	}
+}
+
 // BenchmarkRulesBuild is what a new version of a record costs: from the text of
 // every pattern to the index.
 func BenchmarkRulesBuild(b *testing.B) {

@@ -57,7 +57,7 @@ func explain(text string, err error) error {
 	if !errors.As(err, &problem) {
 		return fmt.Errorf("the pattern cannot be read: %w", err)
 	}
-	piece := problem.Expr
+	piece := readable(problem.Expr)
 	switch problem.Code {
 	case syntax.ErrInvalidPerlOp, syntax.ErrInvalidNamedCapture, syntax.ErrInvalidEscape:
 		if c, begin, ok := recognise(text, piece); ok {
@@ -78,7 +78,7 @@ func explain(text string, err error) error {
 		}
 	}
 	if sentence, ok := sentences[problem.Code]; ok {
-		return fmt.Errorf(sentence, readable(piece))
+		return fmt.Errorf(sentence, piece)
 	}
 	return fmt.Errorf("the pattern cannot be read: %s", problem.Code)
 }
@@ -129,7 +129,8 @@ var sentences = map[syntax.ErrorCode]string{
 	syntax.ErrLarge:                 "the pattern is too large: %s; lower the counts in {…}, or use * or +",
 }
 
-// readable is a piece of a pattern as it can be shown.
+// readable is a piece of a pattern as it can be shown: one that is not text is in
+// quotes, escaped.
 func readable(piece string) string {
 	if utf8.ValidString(piece) {
 		return piece

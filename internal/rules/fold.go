@@ -10,21 +10,37 @@ import (
 // the same tables as (?i): K and the Kelvin sign are k, S and the long ſ are s.
 // Where the orbit has a small ASCII letter it is that one, else the lowest.
 func fold(r rune) rune {
-	if r < utf8.RuneSelf {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
+	if page := folds[r>>8]; page != nil {
+		return page[r&0xff]
 	}
-	low := r
-	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-		low = min(low, next)
-	}
-	if low < utf8.RuneSelf {
-		return fold(low)
-	}
-	return low
+	return r
 }
+
+// folds hold fold by pages of 256 runes. Most pages have no letters with cases and
+// are left out.
+var folds = func() (pages [unicode.MaxRune>>8 + 1]*[256]rune) {
+	for _, letters := range unicode.CaseRanges {
+		for r := rune(letters.Lo); r <= rune(letters.Hi); r++ {
+			page := pages[r>>8]
+			if page == nil {
+				page = new([256]rune)
+				for i := range page {
+					page[i] = r&^0xff + rune(i)
+				}
+				pages[r>>8] = page
+			}
+			low := r
+			for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+				low = min(low, next)
+			}
+			if 'A' <= low && low <= 'Z' {
+				low += 'a' - 'A'
+			}
+			page[r&0xff] = low
+		}
+	}
+	return pages
+}()
 
 // appendFolded appends s with every rune folded. A byte that is not UTF-8 becomes
 // U+FFFD, which is how regexp reads it; no piece of a glob contains that rune.

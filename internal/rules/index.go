@@ -109,10 +109,13 @@ func (s *Set) Len() int { return len(s.quiet) }
 // they contain; at the very worst that of trying every rule on every value, each
 // in time linear in the value's length.
 func (s *Set) Evaluate(a Attributes, into []Finding) []Finding {
-	into = append(into[:0], s.quiet...)
 	d := s.desks.Get().(*desk)
 	defer s.desks.Put(d)
+	return s.evaluate(d, a, into)
+}
 
+func (s *Set) evaluate(d *desk, a Attributes, into []Finding) []Finding {
+	into = append(into[:0], s.quiet...)
 	d.begin()
 	for _, attribute := range a {
 		x, ok := s.byName[attribute.Name]

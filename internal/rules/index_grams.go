@@ -93,7 +93,7 @@ func (t *gramTable) next(text []byte, from int) (slot, after int) {
 		if t.bits[bit/64]&(1<<(bit%64)) == 0 {
 			continue
 		}
-		if slot := t.slot(gram, hash); t.slots[slot].gram == gram && t.slots[slot].globs != (span{}) {
+		if slot := t.slot(gram, hash); t.slots[slot].globs != (span{}) {
 			return slot, at + 1
 		}
 	}

@@ -37,7 +37,9 @@ type parsed struct {
 	options Options
 	source  string // the text with the options written into it
 	globs   []glob // what every matching value fits at least one of
-	regexp  func() *regexp.Regexp
+
+	compile  sync.Once
+	compiled *regexp.Regexp
 }
 
 // ParsePattern accepts what an administrator typed: a regular expression in Go's
@@ -78,17 +80,27 @@ func ParsePattern(text string, o Options) (Pattern, error) {
 		options: o,
 		source:  source,
 		globs:   relax(tree),
-		// What parses compiles. Most patterns of a large record are answered by their
-		// globs alone and never need the program, which takes longer to make and far
-		// more room than all the rest.
-		regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) }),
 	}}, nil
+}
+
+// regexp compiles the pattern when it is first needed, and what parses compiles.
+// Most patterns of a large record are answered by their globs alone; their
+// programs would take longer to make, and more room, than all the rest.
+func (p *parsed) regexp() *regexp.Regexp {
+	p.compile.Do(func() { p.compiled = regexp.MustCompile(p.source) })
+	return p.compiled
 }
 
 // Match reports whether the value matches. Its time grows with the length of the
 // value, never faster (RE2).
 func (p Pattern) Match(value string) bool {
 	return p.parsed != nil && p.regexp().MatchString(value)
+}
+
+// Equal reports whether both were accepted from the same text with the same
+// options. (Comparing with == asks for the very same pattern.)
+func (p Pattern) Equal(other Pattern) bool {
+	return p.IsZero() == other.IsZero() && p.String() == other.String() && p.Options() == other.Options()
 }
 
 // IsZero reports whether this is the pattern that matches nothing because no text

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,6 +13,13 @@ func TestPatternKeepsWhatWasTyped(t *testing.T) {
 		if p.String() != `a|\Qb` || p.Options() != o || p.IsZero() {
 			t.Errorf("got %q with %+v, want what was typed with %+v", p, p.Options(), o)
 		}
+	}
+	a, b := pattern(t, "a", Options{}), pattern(t, "a", Options{})
+	if !a.Equal(b) || !reflect.DeepEqual(a, b) {
+		t.Error("the same text with the same options is not the same pattern")
+	}
+	if a.Equal(pattern(t, "a", Options{Full: true})) || a.Equal(pattern(t, "b", Options{})) || a.Equal(Pattern{}) || !(Pattern{}).Equal(Pattern{}) {
+		t.Error("another text, other options or no pattern at all is the same pattern")
 	}
 	var zero Pattern
 	if !zero.IsZero() || zero.String() != "" || zero.Options() != (Options{}) || zero.Match("") || zero.Advice() != nil {

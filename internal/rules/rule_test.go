@@ -208,10 +208,9 @@ func TestEvaluateAllocatesNothing(t *testing.T) {
 	for _, shape := range shapes {
 		set := Compile(benchRules(t, 1_000, shape.pattern))
 		a := benchValues(50, 1_000)
-		into := set.Evaluate(a, nil)
-		// A collection in between may take the desk from the pool; an average below
-		// one is none.
-		if n := testing.AllocsPerRun(100, func() { into = set.Evaluate(a, into) }); n >= 1 {
+		d := newDesk(set.indexes) // a collection may empty the pool of desks
+		into := set.evaluate(d, a, nil)
+		if n := testing.AllocsPerRun(100, func() { into = set.evaluate(d, a, into) }); n != 0 {
 			t.Errorf("%s: %v allocations", shape.name, n)
 		}
 	}
@@ -236,4 +235,39 @@ func TestSetServesManyAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// What a desk remembers of an automaton is bounded, whatever the values, and after
+// a login that filled it up the next begins anew.
+func TestWalkIsBounded(t *testing.T) {
+	list := []Rule{{Attribute: "groups", Pattern: pattern(t, "[ab].{12}[ab]d", Options{})}}
+	set := Compile(list)
+	x := set.indexes[0]
+	x.automaton.room = 64 << 10
+	d := newDesk(set.indexes)
+	ask := func(values ...string) {
+		a := Attributes{{Name: "groups", Values: values}}
+		if got, want := set.evaluate(d, a, nil)[0], list[0].Test(a); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+
+	values := make([]string, 50)
+	dice := newDice(3, 3)
+	for i := range values {
+		for range 200 {
+			values[i] += dice.one("a", "b", "c")
+		}
+		values[i] += "c"
+	}
+	const state = 4 << 10 // more than any one takes
+	ask(values...)
+	w := d.walk(x)
+	if w.size < x.automaton.room || w.size > x.automaton.room+state {
+		t.Errorf("%d bytes are remembered where there is room for %d", w.size, x.automaton.room)
+	}
+	ask("c")
+	if w.size > state {
+		t.Errorf("%d bytes are still remembered", w.size)
+	}
 }
