@@ -133,6 +133,16 @@ func TestRuleWithoutPatternIsFalse(t *testing.T) {
 	}
 }
 
+// A value above MaxValue never gets here, but nothing depends on that.
+func TestValuesOfAnyLength(t *testing.T) {
+	long := strings.Repeat("İ\xff", 4*MaxValue) + "Platform"
+	var list []Rule
+	for _, text := range []string{"Platform$", "(?i)^i̇", "^İ.*PLATFORM$", "(?i)PLATFORM", "[0-9]", "[a-z]$"} {
+		list = append(list, Rule{Attribute: "groups", Pattern: pattern(t, text, Options{})})
+	}
+	wantEqual(t, list, Attributes{{Name: "groups", Values: []string{"", long}}})
+}
+
 func TestSetKeepsRuleOrder(t *testing.T) {
 	a := Attributes{
 		{Name: "mail", Values: []string{"ada@example.com"}},

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"regexp/syntax"
 	"slices"
+	"unicode/utf8"
 )
 
 // walk is what one desk has seen of an automaton: the states that values have led
@@ -58,6 +59,75 @@ func (w *walk) forget() {
 	w.kernel, w.found = append(w.kernel[:0], w.starts...), w.found[:0]
 	slices.Sort(w.kernel)
 	w.state(noRune)
+}
+
+// read walks the automaton through the value.
+func (x *index) read(w *walk, value string, i, n int32, into []Finding) {
+	width, ascii, steps := w.symbols.count(), &w.symbols.ascii, w.steps
+	at := startState
+	for place, r := range value {
+		var symbol int
+		if uint32(r) < utf8.RuneSelf {
+			symbol = int(ascii[r])
+		} else {
+			symbol = w.symbols.of(r)
+		}
+		to := int(steps[at*width+symbol])
+		if to <= 0 {
+			if to = w.step(at, symbol); to == unexplored {
+				x.grope(w, w.states[at], value[place:], i, n, into)
+				return
+			}
+			steps = w.steps
+			if to < 0 {
+				to = -to
+				x.matched(w.states[to].found, i, n, into)
+				if len(w.states[to].kernel) == 0 {
+					return
+				}
+			}
+		}
+		at = to
+	}
+	switch to := w.step(at, w.symbols.end()); {
+	case to == unexplored:
+		x.grope(w, w.states[at], "", i, n, into)
+	case to < 0:
+		x.matched(w.states[-to].found, i, n, into)
+	}
+}
+
+// grope goes through the rest of a value, and over its end, with what is still
+// open and without remembering the way. It takes about as long as trying those
+// patterns one by one.
+func (x *index) grope(w *walk, from state, rest string, i, n int32, into []Finding) {
+	kernel, before := w.spare[:0], from.before
+	for _, at := range from.kernel {
+		if q := &x.questions[w.nodes[at].question]; !q.settled(into[q.rules[0]], i) {
+			kernel = append(kernel, at)
+		}
+	}
+	for _, r := range rest {
+		symbol := w.symbols.of(r)
+		w.follow(kernel, before, symbol)
+		x.matched(w.found, i, n, into)
+		kernel, w.kernel, before = w.kernel, kernel, w.symbols.sample[symbol]
+		if len(kernel) == 0 {
+			break
+		}
+	}
+	w.follow(kernel, before, w.symbols.end())
+	x.matched(w.found, i, n, into)
+	w.spare = kernel
+}
+
+// matched notes a match for each of the questions.
+func (x *index) matched(questions []int32, i, n int32, into []Finding) {
+	for _, number := range questions {
+		if q := &x.questions[number]; !q.settled(into[q.rules[0]], i) {
+			q.matched(i, n, into)
+		}
+	}
 }
 
 // full reports whether there is no room for another state.
