@@ -70,6 +70,7 @@ type run struct {
 	response       responseParts // once proven: as it was signed
 	responseProven bool
 	assertion      assertionParts
+	signers        []*signer // whose signatures have been verified
 	request        *Request  // nil: unsolicited
 	bearerUntil    time.Time // the latest end of a bearer confirmation
 	result         Assertion
@@ -108,6 +109,7 @@ func (r *run) verify(message []byte) bool {
 		r.checkOneAssertion() &&
 		r.proveResponse(root) &&
 		r.proveAssertion(root) &&
+		r.checkCertificates() &&
 		r.checkVersion() &&
 		r.checkIssuer() &&
 		r.checkDestination() &&
@@ -206,8 +208,8 @@ func (r *run) prove(element *etree.Element, scope []binding, signature *etree.El
 		return nil, nil, r.refuse(signatureCheck, trace.SignatureAlgorithm, "a key of "+strconv.Itoa(minRSABits)+" bits or more", "a shorter one: "+key.fingerprint, &trace.Fix{
 			Field: "saml.certificates", Say: "Let the provider sign with an RSA key of 2048 bits or more, and import its certificate."})
 	}
-	r.pass(signatureCheck, "", key.fingerprint)
-	return proven, key, r.checkDates(key)
+	r.signers = append(r.signers, key)
+	return proven, key, r.pass(signatureCheck, "", key.fingerprint)
 }
 
 // refuseKey explains a signature that no key of the record has made. The
@@ -238,24 +240,25 @@ func (r *run) refuseKey(c check, form signatureForm) bool {
 	return r.refuse(c, trace.UnknownKey, "a signature by "+shownAll(known), found, fix)
 }
 
-// checkDates holds the certificate of a key against the clock. Metadata says
-// that its dates mean nothing, so by default an administrator is only told.
-func (r *run) checkDates(key *signer) bool {
-	dates := window{key.certificate.NotBefore, key.certificate.NotAfter}
-	if !dates.early(r.want.Now, 0) && !r.want.Now.After(dates.notOnOrAfter) {
-		if r.steps[checkCertificate].State != trace.Noted {
-			r.steps[checkCertificate].State = trace.Passed
+// checkCertificates holds the certificates of the keys that have signed against
+// the clock. Metadata says that their dates mean nothing (M09), so by default an
+// administrator is only told.
+func (r *run) checkCertificates() bool {
+	const looked = "certificates within their dates"
+	for _, key := range r.signers {
+		dates := window{key.certificate.NotBefore, key.certificate.NotAfter}
+		// The last instant of a certificate is a part of it (RFC 5280, 4.1.2.5).
+		if !dates.early(r.want.Now, 0) && !r.want.Now.After(dates.notOnOrAfter) {
+			continue
 		}
-		return true
+		found := key.fingerprint + " is valid from " + instant(dates.notBefore) + " to " + instant(dates.notOnOrAfter)
+		fix := &trace.Fix{Field: "saml.certificates", Say: "Ask the provider for its new certificate and import it."}
+		if r.v.settings.RefuseExpiredCertificates {
+			return r.refuse(checkCertificate, trace.CertificateExpired, looked, found, fix)
+		}
+		return r.note(checkCertificate, looked, found, fix)
 	}
-	found := key.fingerprint + " is valid from " + instant(dates.notBefore) + " to " + instant(dates.notOnOrAfter)
-	fix := &trace.Fix{Field: "saml.certificates", Say: "Ask the provider for its new certificate and import it."}
-	if r.v.settings.RefuseExpiredCertificates {
-		return r.refuse(checkCertificate, trace.CertificateExpired, "a certificate within its dates", found, fix)
-	}
-	step := &r.steps[checkCertificate]
-	step.State, step.Looked, step.Found, step.Fix = trace.Noted, "a certificate within its dates", found, fix
-	return true
+	return r.pass(checkCertificate, looked, "")
 }
 
 // fixSigned suggests another demand for signatures.
