@@ -444,3 +444,25 @@ func TestTooManyLoginsAreAnsweredWith429(t *testing.T) {
 		t.Errorf("status %d, Retry-After %q", last.StatusCode, last.Header.Get("Retry-After"))
 	}
 }
+
+func TestEveryTimeOfTheServerIsBounded(t *testing.T) {
+	server := Server(pagesOnly(t), slog.New(slog.DiscardHandler))
+	for name, length := range map[string]time.Duration{
+		"reading headers":  server.ReadHeaderTimeout,
+		"reading":          server.ReadTimeout,
+		"writing":          server.WriteTimeout,
+		"waiting for more": server.IdleTimeout,
+		"handling":         handlerTime,
+		"asking if ready":  readyTime,
+	} {
+		if length <= 0 || length > 5*time.Minute {
+			t.Errorf("%s may take %v", name, length)
+		}
+	}
+	if server.WriteTimeout <= handlerTime {
+		t.Errorf("an answer is cut off after %v, before its handler gives up after %v", server.WriteTimeout, handlerTime)
+	}
+	if server.MaxHeaderBytes != maxHeader {
+		t.Errorf("headers may have %d bytes", server.MaxHeaderBytes)
+	}
+}
