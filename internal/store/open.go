@@ -262,8 +262,12 @@ func makeFile(path string) error {
 // is a transaction on a second, empty SQLite file: it works wherever SQLite
 // works, and ends with the process that holds it.
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	path += ".start"
+	if err := makeFile(path); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open(sqlite.DriverName, fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)",
-		(&url.URL{Path: path + ".start"}).EscapedPath(), startTimeout.Milliseconds()))
+		(&url.URL{Path: path}).EscapedPath(), startTimeout.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}

@@ -129,8 +129,7 @@ func TestTheSQLiteFilesAreForThisUserAlone(t *testing.T) {
 	for _, file := range files {
 		info, err := file.Info()
 		must(t, err)
-		// The .start file is empty, and only a lock.
-		if info.Mode().Perm()&0o077 != 0 && info.Size() > 0 {
+		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v", file.Name(), info.Mode())
 		}
 	}

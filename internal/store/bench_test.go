@@ -1,0 +1,50 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"idms/internal/audit"
+)
+
+// BenchmarkLogin is what the database costs of a login of a known person whose
+// groups do not change: look-ups, transaction, audit event and trace.
+func BenchmarkLogin(b *testing.B) {
+	for _, dialect := range []struct {
+		name  string
+		house func(testing.TB) house
+	}{{"sqlite", sqliteHouse}, {"postgres", postgresHouse}} {
+		for _, many := range []int{0, 20, 200} {
+			b.Run(fmt.Sprintf("%s/groups=%d", dialect.name, many), func(b *testing.B) { benchmarkLogin(b, dialect.house(b).open(b), many) })
+		}
+	}
+}
+
+func benchmarkLogin(b *testing.B, s *Store, many int) {
+	var names []string
+	for i := range many {
+		names = append(names, fmt.Sprintf("group-%04d", i))
+	}
+	acme := newRecord(b, s, "acme", names...)
+	loggedIn(b, s, acme, "ada", names...)
+	document := make([]byte, 4<<10)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		cookie := fmt.Sprint(i)
+		must(b, s.BeginRequest(ctx, Pending{Handle: cookie, CookieHash: []byte(cookie), RecordID: acme.ID, Issued: noon, Expires: noon.Add(day)}))
+		_, err := s.Edition(ctx, "acme")
+		must(b, err)
+		_, _, err = s.Pending(ctx, acme.ID, [][]byte{[]byte(cookie)}, noon)
+		must(b, err)
+		must(b, s.InTx(ctx, func(tx *Tx) error {
+			v := logIn(b, tx, acme, "ada")
+			if _, err := tx.ConsumePending(cookie); err != nil {
+				return err
+			}
+			if err := tx.Audit(audit.Event{At: noon, Action: audit.LoggedIn, Record: "acme", User: v.account.ID}); err != nil {
+				return err
+			}
+			return tx.SaveTrace(Trace{Ref: NewRef(), Record: "acme", At: noon, Verified: true, Admitted: true, UserID: v.account.ID, Document: document})
+		}))
+	}
+}
