@@ -1,10 +1,7 @@
 package idms
 
 import (
-	"bytes"
 	"fmt"
-
-	"github.com/goccy/go-yaml"
 
 	"idms/internal/fault"
 	"idms/internal/groups"
@@ -113,10 +110,5 @@ func (f File) Marshal() ([]byte, error) {
 		document.Records = append(document.Records, documentOf(record))
 	}
 
-	var text bytes.Buffer
-	encoder := yaml.NewEncoder(&text, yaml.UseLiteralStyleIfMultiline(true), yaml.IndentSequence(true))
-	if err := encoder.Encode(document); err != nil {
-		return nil, fmt.Errorf("writing a record file: %w", err)
-	}
-	return text.Bytes(), nil
+	return writeYAML(document), nil
 }

@@ -22,9 +22,12 @@ import (
 // MaxFile bounds, in bytes, a file of records and each file that it names.
 const MaxFile = 16 << 20
 
-// maxNesting bounds how deep a file nests. A record needs 7 levels; the parser
-// needs time that grows with the square of the depth.
-const maxNesting = 32
+// What no file of ours needs, and what the parser needs time for that grows
+// with the square: levels (a record has 7), and fields in one mapping.
+const (
+	maxNesting = 32
+	maxFields  = 200
+)
 
 // reader fills documents from a YAML file and reports everything that is wrong
 // with it, each with its line. It is stricter than YAML: a field that is not
@@ -70,8 +73,8 @@ func parseYAML(data []byte) (root ast.Node, line int, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(string(data))
-	if line := tooDeep(tokens); line > 0 {
-		return nil, line, fault.New(fault.Invalid, "This is nested too deeply.")
+	if line := tooMuch(tokens); line > 0 {
+		return nil, line, fault.New(fault.Invalid, "This is nested too deeply, or has too many fields.")
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
@@ -92,22 +95,43 @@ func parseYAML(data []byte) (root ast.Node, line int, err error) {
 	return root, 0, nil
 }
 
-// tooDeep is the line on which the file nests more than maxNesting deep, or 0.
-// Levels come from brackets, and from several of "- " or "? " on one line;
-// those of indentation are bounded by the size of the file.
-func tooDeep(tokens token.Tokens) int {
+// tooMuch is the line on which a file goes beyond maxNesting or maxFields, or 0.
+// It knows of the file only its tokens: brackets, hyphens, and the columns in
+// which fields stand.
+func tooMuch(tokens token.Tokens) int {
 	brackets, markers, line := 0, 0, 0
-	for _, t := range tokens {
+	var flow [maxNesting + 1]int // fields so far within each open bracket
+	block := map[int]int{}       // fields so far in each column
+	for i, t := range tokens {
 		if t.Position.Line != line {
 			markers, line = 0, t.Position.Line
+			for column := range block { // further left, what stood further right has ended
+				if brackets == 0 && column > t.Position.Column {
+					delete(block, column)
+				}
+			}
 		}
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
-			brackets++
+			if brackets++; brackets+markers <= maxNesting {
+				flow[brackets] = 0
+			}
 		case token.SequenceEndType, token.MappingEndType:
-			brackets--
+			brackets = max(0, brackets-1)
 		case token.SequenceEntryType, token.MappingKeyType:
 			markers++
+		case token.MappingValueType:
+			of := &flow[brackets]
+			if brackets == 0 && i > 0 {
+				column := tokens[i-1].Position.Column
+				block[column]++
+				*of = block[column]
+			} else {
+				*of++
+			}
+			if *of > maxFields {
+				return line
+			}
 		}
 		if brackets+markers > maxNesting {
 			return line
