@@ -25,10 +25,6 @@ var template = aead.XAES256GCM192BitNonceKeyTemplate
 // open goes on sealing with its key until it starts anew, and reads the file
 // again when it meets a value of the new one.
 func Rotate(path string) error {
-	handle, err := readFile(path)
-	if err != nil {
-		return fmt.Errorf("keyset %s: %w", path, err)
-	}
 	// The new file is also the lock: the second of two rotations at once would
 	// lose the first one's key, and what it sealed.
 	next := path + ".new"
@@ -41,8 +37,8 @@ func Rotate(path string) error {
 	}
 	defer os.Remove(next) // in vain once it is renamed
 	defer file.Close()
-	// Read again under the lock.
-	if handle, err = readFile(path); err != nil {
+	handle, err := readFile(path)
+	if err != nil {
 		return fmt.Errorf("keyset %s: %w", path, err)
 	}
 	manager := keyset.NewManagerFromHandle(handle)
