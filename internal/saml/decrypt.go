@@ -21,8 +21,8 @@ import (
 
 // Decryption (M11) reads XML encryption by hand and leaves the deciphering to
 // the standard library. gosaml2's has one hash for OAEP and its mask, takes
-// RSA-1_5, compares keys with certificates, and cannot try a second key:
-// docs/decisions explains.
+// RSA-1_5, compares keys with certificates, and cannot try a second key: see
+// docs/decisions/0002-own-verifier.md.
 
 const encryption11Namespace = "http://www.w3.org/2009/xmlenc11#"
 

@@ -48,8 +48,7 @@ const (
 	checkCount
 )
 
-// protocol names the steps. Names and rules are public: traces are stored by
-// them, and docs/reference explains them.
+// protocol names the steps. Names and rules are public: traces show them.
 var protocol = [checkCount]trace.Step{
 	checkMessage:            {Name: "message size", Rule: "M01"},
 	checkXML:                {Name: "plain XML", Rule: "M03"},
