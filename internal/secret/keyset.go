@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -35,8 +36,18 @@ func Rotate(path string) error {
 	if err != nil {
 		return fmt.Errorf("keyset %s: %w", path, err)
 	}
-	defer os.Remove(next) // in vain once it is renamed
-	defer file.Close()
+	renamed := false
+	defer func() {
+		file.Close()
+		// Once renamed, a file of this name is another rotation's.
+		if !renamed {
+			os.Remove(next)
+		}
+	}()
+	// An administrator may rotate as root what the service reads as itself.
+	if err := sameOwner(file, path); err != nil {
+		return fmt.Errorf("keyset %s: keep its owner: %w", path, err)
+	}
 	handle, err := readFile(path)
 	if err != nil {
 		return fmt.Errorf("keyset %s: %w", path, err)
@@ -58,7 +69,22 @@ func Rotate(path string) error {
 	if err := os.Rename(next, path); err != nil {
 		return fmt.Errorf("keyset %s: %w", path, err)
 	}
+	renamed = true
 	return syncFolder(path)
+}
+
+// sameOwner gives file the owner and the mode of the file at path.
+func sameOwner(file *os.File, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		if err := file.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+			return err
+		}
+	}
+	return file.Chmod(info.Mode().Perm())
 }
 
 // create makes a keyset file at path, unless another process did so first.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"idms/internal/fault"
@@ -121,6 +123,34 @@ func TestRotationSealsAnewAndStillOpensTheOld(t *testing.T) {
 	}
 }
 
+func TestRotationKeepsOwnerAndModeOfTheFile(t *testing.T) {
+	path := keysetPath(t)
+	open(t, path)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 { // only root can make it somebody else's
+		if err := os.Chown(path, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Rotate(path); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, is := before.Sys().(*syscall.Stat_t), after.Sys().(*syscall.Stat_t)
+	if after.Mode() != before.Mode() || is.Uid != was.Uid || is.Gid != was.Gid || is.Ino == was.Ino {
+		t.Errorf("a file of %d:%d with mode %v became one of %d:%d with mode %v", was.Uid, was.Gid, before.Mode(), is.Uid, is.Gid, after.Mode())
+	}
+}
+
 func TestTwoRotationsAtOnceLoseNoKey(t *testing.T) {
 	path := keysetPath(t)
 	box := open(t, path)
@@ -136,6 +166,33 @@ func TestTwoRotationsAtOnceLoseNoKey(t *testing.T) {
 	}
 	if !unseals(open(t, path), before) {
 		t.Error("it changed the keyset")
+	}
+}
+
+func TestManyRotationsAtOnceEachAddTheirKeyOrSayThatTheyDidNot(t *testing.T) {
+	path := keysetPath(t)
+	open(t, path)
+	var wait sync.WaitGroup
+	var rotated atomic.Int64
+	for range 8 {
+		wait.Go(func() {
+			switch err := Rotate(path); fault.KindOf(err) {
+			case fault.Conflict:
+			default:
+				if err != nil {
+					t.Error(err)
+				}
+				rotated.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	handle, err := readFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := handle.Len(), int(rotated.Load())+1; got != want {
+		t.Errorf("%d keys after %d rotations", got, want-1)
 	}
 }
 
