@@ -113,9 +113,6 @@ func unsign(element *etree.Element) *etree.Element {
 	return nil
 }
 
-// seconds is for windows told in one line.
-func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
-
 // skewed is how far the scene's clock may be off.
 func (s Scene) skewed() time.Duration {
 	return min(s.Settings.ClockSkew, saml.MaxClockSkew)
