@@ -12,7 +12,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"idms/internal/fault"
 	"idms/internal/rules"
 	"idms/internal/saml"
 )
@@ -190,4 +189,135 @@ func (s scenario) write(t *testing.T, decision string) {
 	}
 }
 
-var _ = fault.Problems(nil)
+// elsewhere are the tests of rules that no single login can show, and of the
+// parts of rules that are other packages'.
+var elsewhere = map[string][]string{
+	"S3":  {"idms.TestTheLawsOfADecision", "idms.FuzzDecide"},
+	"S34": {"groups.TestWhatADeletedAssociationLeavesBehind", "idms.TestReplacingARecordSaysWhoGainsAndWhoStays"},
+	"S38": {"groups.TestAGroupThatRulesPointAtIsNotDeletedUnseen"},
+	"S40": {"users.TestUsernamesOfOnePersonFoldAlike", "users.TestUsernamesOfTwoPeopleStayApart"},
+	"S10": {"users.TestATooLongValueRefuses"},
+	"S21": {"users.TestAMissingFieldRefuses", "users.TestTheFixNamesWhatCameInstead"},
+	"S23": {"console.TestWhichGrantWins", "idms.TestReplacingARecordSaysWhoGainsAndWhoStays"},
+	"S24": {"console.TestWhichGrantWins"},
+	"S25": {"console.TestTheCapOfPrivilegeElevation"},
+	"S30": {"groups.TestWhatOneLoginDoesToOneGroup"},
+	"S31": {"groups.TestWhatOneLoginDoesToOneGroup"},
+	"S32": {"groups.TestWhatOneLoginDoesToOneGroup", "idms.TestARecordWarnsOfWhatNobodyMayHaveMeant"},
+	"S33": {"groups.TestWhatOneLoginDoesToOneGroup"},
+	"S35": {"groups.TestWhatOneLoginDoesToOneGroup"},
+	"S36": {"groups.TestGroupsWithoutAnAssociationAreLeftAlone"},
+	"S37": {"groups.TestADirectoryGivesAndTakesItsOwnGroups"},
+}
+
+// decided are the rules of semantics.md that a decision carries out.
+var decided = []string{
+	"S3", "S4",
+	"S10", "S11", "S12", "S13", "S14", "S15",
+	"S20", "S21", "S22", "S23", "S24", "S25", "S26",
+	"S30", "S31", "S32", "S33", "S34", "S35", "S36", "S37", "S38",
+	"S40", "S41", "S42",
+}
+
+func TestEveryRuleOfADecisionIsShown(t *testing.T) {
+	shown := map[string]bool{}
+	for _, s := range scenarios(t) {
+		for _, rule := range s.Rules {
+			shown[rule] = true
+			if !slices.Contains(decided, rule) {
+				t.Errorf("%s names %s, which no decision carries out", s.file, rule)
+			}
+		}
+		if first := strings.ToUpper(s.file[:strings.Index(s.file, "_")]); strings.Replace(s.Rules[0], "S4", "S04", 1) != first && s.Rules[0] != first {
+			t.Errorf("%s is filed under another rule than %s", s.file, s.Rules[0])
+		}
+	}
+	for rule, names := range elsewhere {
+		for _, name := range names {
+			folder, name, _ := strings.Cut(name, ".")
+			if isTest(t, folder, name) {
+				shown[rule] = true
+			} else {
+				t.Errorf("%s: there is no test %s in %s", rule, name, folder)
+			}
+		}
+	}
+	for _, rule := range decided {
+		if !shown[rule] {
+			t.Errorf("%s has no scenario and no test", rule)
+		}
+	}
+}
+
+func isTest(t *testing.T, folder, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob("../" + folder + "/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(code), "\nfunc "+name+"(") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTheScenariosAreListedInTheReference(t *testing.T) {
+	const file = "../../docs/reference/scenarios.md"
+	want := listOfScenarios(t)
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s differs from the scenarios; write it anew with: go test ./internal/idms -update", file)
+	}
+}
+
+func listOfScenarios(t *testing.T) string {
+	var page strings.Builder
+	page.WriteString(`# Scenarios
+
+What a login decides, by example: each line is a file with a record, an assertion, what was known about the person,
+and the decision as ` + "`idms check`" + ` prints it. The tests carry every file out and compare the decision to the letter,
+so this page cannot be wrong. The rules stand in [semantics.md](semantics.md).
+
+A scenario writes only what matters. The rest is that of the record ` + "`acme`" + `, which maps the username from ` + "`uid`" + ` and
+the e-mail address from ` + "`mail`" + `, does not ask for names, and creates people; of an assertion of ` + "`https://idp.example.com`" + `
+with ` + "`uid`" + ` ada and ` + "`mail`" + ` ada@example.com; and of a person nobody knows yet, at 10:00 UTC on 22 November 2026.
+In a scenario, ` + "`incomplete`" + ` lists attributes of which the provider sent only a pointer, and ` + "`x × 20000`" + ` stands for
+that many letters x. The fields of records and of what is known are those of [record-file.md](record-file.md).
+
+<!-- Written by go test ./internal/idms -update from internal/idms/testdata/scenarios. -->
+
+| rule | what happens | ends | file |
+| --- | --- | --- | --- |
+`)
+	for _, s := range scenarios(t) {
+		d := s.policy(t).Decide(s.assertion(), s.known(t))
+		ends := "`" + string(d.Code) + "`"
+		if d.Admitted {
+			ends = d.Level.Label()
+		}
+		fmt.Fprintf(&page, "| %s | %s | %s | [%s](../../internal/idms/testdata/scenarios/%s) |\n",
+			strings.Join(s.Rules, ", "), s.Says, ends, strings.TrimSuffix(s.file, ".yaml"), s.file)
+	}
+
+	page.WriteString("\n## Rules that no single login can show\n\nThese tests show them, and more of some of the rules above.\n\n| rule | tests |\n| --- | --- |\n")
+	for _, rule := range decided {
+		if names := elsewhere[rule]; len(names) > 0 {
+			fmt.Fprintf(&page, "| %s | `%s` |\n", rule, strings.Join(names, "`, `"))
+		}
+	}
+	return page.String()
+}
