@@ -84,7 +84,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 	yours := around("Your groups")
 	refused := func(code trace.Code, purpose string) sample {
 		outcome := login.Outcome{
-			Reference: "0198f3c2-7d5e-7a10-9c41-5f1b2a3c4d5e",
+			Reference: "EAETGN8VW2",
 			Purpose:   purpose,
 			ReturnTo:  "/groups",
 			Refusal:   &login.Refusal{Code: code, Sentence: code.Meaning().Visitor, Record: "acme"},
