@@ -296,6 +296,13 @@ func plaintexts() []attack {
 		answered("M03", "inside the ciphertext: the ID of the Response", scan, func(_ Scene, a Answer) Answer {
 			return a.With(func(a *Answer) { a.ID, a.AssertionID = "_same", "_same" }).Encrypt(Encryption{})
 		}),
+		// Exclusive canonicalisation of the Response covers no declaration that only
+		// the ciphertext would use, so that anybody may add one.
+		answered("M03", "inside the ciphertext: a prefix that the attacker binds on the signed Response", scan, func(_ Scene, a Answer) Answer {
+			return a.Sign(SignResponse).Encrypt(Encryption{Plain: func(plain []byte) []byte {
+				return bytes.ReplaceAll(plain, []byte("saml:AttributeStatement"), []byte("late:AttributeStatement"))
+			}}).Sealed(func(response *etree.Element) { response.CreateAttr("xmlns:late", nsAssertion) })
+		}),
 		answered("M08", "a changed assertion under fresh encryption", codes(trace.SignatureInvalid), func(_ Scene, a Answer) Answer {
 			return a.Encrypt(Encryption{Plain: replaced(nameID, ">mallory</saml:NameID>")})
 		}),

@@ -521,6 +521,21 @@ func subjects() []attack {
 				subject.RemoveChild(name)
 			}))
 		}),
+		answered("M19", "an EncryptedID that holds an attribute", append(bad, trace.DecryptionFailed), func(s Scene, a Answer) Answer {
+			return a.Draft(withNameID(func(_, name *etree.Element) {
+				name.Tag = "Attribute"
+				s.hide(name, "EncryptedID", Encryption{})
+			}))
+		}),
+		answered("M19", "an EncryptedID that holds a comment", append(bad, trace.DecryptionFailed), func(s Scene, a Answer) Answer {
+			return a.Draft(withNameID(func(_, name *etree.Element) {
+				name.CreateComment("x")
+				s.hide(name, "EncryptedID", Encryption{})
+			}))
+		}),
+		answered("M19", "an EncryptedID whose NameID is qualified for another service", bad, func(s Scene, a Answer) Answer {
+			return a.With(func(a *Answer) { a.NameID.SPNameQualifier = "https://evil.test" }).Draft(s.encryptNameID)
+		}),
 		answered("M19", "an EncryptedID beside a NameID", append(bad, trace.ResponseStructure, trace.DecryptionFailed), func(s Scene, a Answer) Answer {
 			return a.Draft(withNameID(func(subject, name *etree.Element) {
 				encryptedID := etree.NewElement("saml:EncryptedID")
@@ -541,10 +556,47 @@ func subjects() []attack {
 	return list
 }
 
-// limits: more XML than a login needs is refused by name, never cut (M03).
+// limits: more than a login needs is refused by name, never cut (M03, M20).
 func limits() []attack {
 	complex := codes(trace.XMLTooComplex)
 	return []attack{
+		said("M19", "a NameID of 2 KB", codes(trace.NameID), func(a *Answer) { a.NameID.Value = strings.Repeat("n", 2048) }),
+		said("M16", "a SessionIndex of 2 KB", codes(trace.AuthnStatement), func(a *Answer) { a.SessionIndex = strings.Repeat("n", 2048) }),
+		said("M18", "an authentication context of 2 KB", codes(trace.AuthnStatement), func(a *Answer) { a.Context = strings.Repeat("n", 2048) }),
+		said("M20", "an attribute's Name of 2 KB", codes(trace.AttributeLimit), func(a *Answer) {
+			a.Attributes = append(a.Attributes, Attribute{Name: strings.Repeat("n", 2048), Values: []string{"x"}})
+		}),
+		said("M20", "1,001 different attributes", codes(trace.AttributeLimit), func(a *Answer) {
+			a.Attributes = nil
+			for i := range 1001 {
+				a.Attributes = append(a.Attributes, Attribute{Name: fmt.Sprintf("a%d", i), Values: []string{"x"}})
+			}
+		}),
+		answered("M20", "nine EncryptedAttributes", codes(trace.AttributeLimit), func(s Scene, a Answer) Answer {
+			return a.Draft(func(response *etree.Element) {
+				statement := find(response, "Assertion", "AttributeStatement")
+				for range 9 {
+					extra := statement.CreateElement("saml:Attribute")
+					extra.CreateAttr("Name", "extra")
+					s.hide(extra, "EncryptedAttribute", Encryption{})
+				}
+			})
+		}),
+		answered("M20", "an EncryptedAttribute that cannot be decrypted: it might be what refuses", codes(trace.DecryptionFailed), func(s Scene, a Answer) Answer {
+			return a.Draft(func(response *etree.Element) {
+				extra := find(response, "Assertion", "AttributeStatement").CreateElement("saml:Attribute")
+				extra.CreateAttr("Name", "extra")
+				s.hide(extra, "EncryptedAttribute", Encryption{To: Key(Stranger)})
+			})
+		}),
+		answered("M20", "an EncryptedAttribute that holds an assertion", codes(trace.DecryptionFailed), func(s Scene, a Answer) Answer {
+			return a.Draft(func(response *etree.Element) {
+				statement := find(response, "Assertion", "AttributeStatement")
+				twin := mallory(child(response, "Assertion"))
+				statement.AddChild(twin)
+				s.hide(twin, "EncryptedAttribute", Encryption{})
+			})
+		}),
 		drafted("M03", "65 attributes on one element", complex, func(response *etree.Element) {
 			subject := find(response, "Assertion", "Subject")
 			for i := range 65 {

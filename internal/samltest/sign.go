@@ -94,7 +94,9 @@ func (p *IdP) sign(element *etree.Element, s Signature) *etree.Element {
 	}
 
 	signature := etree.NewElement(d.signature("Signature"))
-	d.declareSignature(signature)
+	if !d.Lean {
+		d.declareSignature(signature)
+	}
 	info := signature.CreateElement(d.signature("SignedInfo"))
 	info.CreateElement(d.signature("CanonicalizationMethod")).CreateAttr("Algorithm", s.C14N)
 	info.CreateElement(d.signature("SignatureMethod")).CreateAttr("Algorithm", s.Method)

@@ -62,6 +62,16 @@ func variations(now time.Time) []Style {
 	add("encrypted to the service's old key", s, s.Answer().Encrypt(Encryption{To: Key(OldService)}), false)
 	add("encrypted to the old key and saying so", s, s.Answer().Encrypt(Encryption{To: Key(OldService), Show: true}), false)
 	add("EncryptedKey beside EncryptedData", s, s.Answer().Encrypt(Encryption{Beside: true}), true)
+	add("an EncryptedKey for somebody else, then ours", s, s.Answer().Encrypt(Encryption{}).Sealed(func(response *etree.Element) {
+		info := find(response, "EncryptedAssertion", "EncryptedData", "KeyInfo")
+		other := child(info, "EncryptedKey").Copy()
+		other.CreateAttr("Id", NewID())
+		other.CreateAttr("Recipient", "https://other-service.test")
+		wrapped := Encryption{To: Key(Stranger)}
+		find(other, "CipherData", "CipherValue").SetText(base64.StdEncoding.EncodeToString(wrapped.wrapKey(make([]byte, 32))))
+		info.InsertChildAt(0, other)
+	}), false)
+	add("ciphers in lines that end as Java ends them", s, s.Answer().Encrypt(Encryption{Line: 76}).Wire(javaLines), false)
 	add("ciphers in lines of 64", s, s.Answer().Encrypt(Encryption{Line: 64}), true)
 	lean := s
 	lean.IdP = withDialect(Dialect{Lean: true})
@@ -105,6 +115,22 @@ func variations(now time.Time) []Style {
 	sha1.Settings.LegacySHA1 = true
 	add("SHA-1 by the legacy switch, encrypted", sha1, s.Answer().SignWith(Signature{Method: RSASHA1, Digest: DigestSHA1}).Encrypt(Encryption{}), true)
 	add("base64 of the signature in lines of 64", s, s.Answer().Sign(SignBoth).SignWith(Signature{LineLength: 64}), false)
+	add("base64 of the signature in lines that end as Java ends them", s, s.Answer().SignWith(Signature{LineLength: 76}).Wire(javaLines), false)
+	add("line breaks between the elements of the signature, as Santuario writes them", s, s.Answer().Sign(SignBoth).SignWith(Signature{SignedInfo: func(info *etree.Element) {
+		for _, element := range append(info.FindElements(".//*"), info) {
+			for _, child := range element.ChildElements() {
+				element.InsertChildAt(child.Index()+1, etree.NewText("\n"))
+			}
+		}
+	}}), true)
+	add("Ids on every part of the signature", s, s.Answer().SignWith(Signature{SignedInfo: func(info *etree.Element) {
+		signature := info.Parent()
+		for _, part := range []*etree.Element{signature, info, child(info, "Reference"), child(signature, "SignatureValue"), child(signature, "KeyInfo")} {
+			part.CreateAttr("Id", NewID())
+		}
+	}}), true)
+	short := SceneFor(NewIdP("https://idp.example.test/saml", Key(Signer), Key(Short)), now)
+	add("a key that is too short beside the one that signed", short, short.Answer(), true)
 	add("line breaks inside DigestValue", s, s.Answer().SignWith(Signature{SignedInfo: func(info *etree.Element) {
 		value := find(info, "Reference", "DigestValue")
 		value.SetText("\n" + value.Text()[:20] + "\n" + value.Text()[20:] + "\n")
@@ -172,6 +198,15 @@ func variations(now time.Time) []Style {
 		a.Confirmations[0].NotBefore = now.Add(-time.Minute)
 	}), true)
 
+	add("a confirmation that names the person again", s, s.Answer().Draft(func(response *etree.Element) {
+		confirmation := find(response, "Assertion", "Subject", "SubjectConfirmation")
+		name := etree.NewElement("saml:NameID")
+		name.SetText("the-bearer")
+		confirmation.InsertChildAt(0, name)
+	}), false)
+	add("InResponseTo on the confirmation only", s, s.Answer().With(func(a *Answer) { a.InResponseTo = "" }), true)
+	styles[len(styles)-1].Want.InResponseTo = s.Expect.Requests[0].ID
+
 	// M16: windows are half-open, also when shifted by the skew.
 	skew := saml.DefaultClockSkew
 	add("at the first instant of the window, skew included", s, s.Answer().With(func(a *Answer) { a.NotBefore = now.Add(skew) }), false)
@@ -212,8 +247,19 @@ func variations(now time.Time) []Style {
 	spaced := styled("white space around the NameID, Unicode's too", s, s.Answer().With(func(a *Answer) { a.NameID.Value = "\u00a0\n ada lovelace\u2003 " }), Key(Signer), true)
 	spaced.Want.NameID.Value = "ada lovelace"
 	styles = append(styles, spaced)
+	add("an EncryptedID", s, s.Answer().Draft(s.encryptNameID), false)
+	add("an EncryptedID in an encrypted assertion, to the old key, with CBC", s,
+		s.Answer().Draft(func(response *etree.Element) {
+			s.hide(find(response, "Assertion", "Subject", "NameID"), "EncryptedID", Encryption{Data: AES128CBC, To: Key(OldService)})
+		}).Encrypt(Encryption{}), false)
 
 	// M20: attributes.
+	add("an EncryptedAttribute", s, s.Answer().Draft(func(response *etree.Element) {
+		statement := find(response, "Assertion", "AttributeStatement")
+		attributes := statement.ChildElements()
+		s.hide(attributes[len(attributes)-1], "EncryptedAttribute", Encryption{})
+	}), false)
+	add("20,000 groups in one attribute", s, s.Answer().Attribute("many", Groups(20_000)...), false)
 	add("5,000 groups in one attribute", s, s.Answer().Attribute("many", Groups(5000)...), false)
 	add("5,000 groups, encrypted", s, s.Answer().Attribute("many", Groups(5000)...).Encrypt(Encryption{}), false)
 	add("one attribute in several elements", s, s.Answer().Attribute("groups", "third").Attribute("other", "x").Attribute("groups", "fourth"), false)
@@ -269,6 +315,27 @@ func withDialect(d Dialect) *IdP {
 	idp := NewIdP("https://idp.example.test/saml")
 	idp.Dialect = d
 	return idp
+}
+
+// javaLines ends the lines of base64 as Java does on its way through Santuario:
+// with a carriage return as a character reference before the line feed.
+func javaLines(message []byte) []byte {
+	return []byte(strings.ReplaceAll(string(message), "\n", "&#13;\n"))
+}
+
+// hide puts an element of the assertion behind encryption.
+func (s Scene) hide(element *etree.Element, tag string, e Encryption) {
+	parent, place := element.Parent(), element.Index()
+	doc := etree.NewDocument()
+	doc.SetRoot(detach(element))
+	holder := etree.NewElement(s.IdP.Dialect.assertion(tag))
+	s.IdP.fill(holder, e, s.SP, write(doc))
+	parent.RemoveChild(element)
+	parent.InsertChildAt(place, holder)
+}
+
+func (s Scene) encryptNameID(response *etree.Element) {
+	s.hide(find(response, "Assertion", "Subject", "NameID"), "EncryptedID", Encryption{})
 }
 
 // markup: a value with markup is no value, a nested NameID counts as its text,

@@ -27,8 +27,8 @@ type Dialect struct {
 
 	// Rootward declares the assertion's namespace on the Response as well.
 	Rootward bool
-	// Lean declares namespaces on the Response only, so that an assertion
-	// leans on its parent's prefixes, also when encrypted.
+	// Lean declares namespaces on the Response only, so that an assertion and its
+	// signature lean on their parent's prefixes, also when encrypted.
 	Lean bool
 	// Type is the xsi:type of each AttributeValue, "" for none.
 	Type string
@@ -115,6 +115,9 @@ func (p *IdP) build(a Answer) *etree.Document {
 	d.declareProtocol(response)
 	if d.Rootward || d.Lean {
 		d.declareAssertion(response)
+	}
+	if d.Lean {
+		d.declareSignature(response)
 	}
 	if d.TypesOnRoot {
 		response.CreateAttr("xmlns:xs", nsXS)
