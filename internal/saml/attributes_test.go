@@ -19,7 +19,7 @@ func attributesOf(t *testing.T, limits Limits, inside string) (rules.Attributes,
 	if refused.refused() {
 		t.Fatal(refused)
 	}
-	r := &run{record: newRecord(), v: &Verifier{limits: limits}}
+	r := &run{journal: newJournal(), v: &Verifier{limits: limits}}
 	var why string
 	if r.assertion, why = readAssertion(root); why != "" {
 		t.Fatal(why)

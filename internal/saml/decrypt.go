@@ -168,8 +168,8 @@ func cipherValue(element *etree.Element) ([]byte, bool) {
 	if !simple {
 		return nil, false
 	}
-	bytes, err := decodeBlanked(text)
-	return bytes, err == nil
+	ciphertext, err := decodeBlanked(text)
+	return ciphertext, err == nil
 }
 
 // keyTransports are the EncryptedKeys inside the KeyInfo of the data and beside

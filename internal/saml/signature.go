@@ -402,10 +402,10 @@ var errUnknownKey = errors.New("no key of the record has made the signature")
 // the others cheaply.
 func (v *Verifier) prove(element *etree.Element, scope []binding, form signatureForm) (*etree.Element, *signer, error) {
 	candidate := newSigned(element, scope, form)
-	shown := slices.IndexFunc(v.signers, func(s *signer) bool { return bytes.Equal(s.certificate.Raw, form.shown) })
-	order := startingWith(shown, v.signers)
+	first := slices.IndexFunc(v.signers, func(s *signer) bool { return bytes.Equal(s.certificate.Raw, form.shown) })
+	order := startingWith(first, v.signers)
 	for i, key := range order {
-		likely := i == 0 && (shown >= 0 || len(order) == 1)
+		likely := i == 0 && (first >= 0 || len(order) == 1)
 		if !likely && !candidate.mayBeBy(key) {
 			continue
 		}

@@ -82,21 +82,21 @@ var protocol = [checkCount]trace.Step{
 	checkAttributes:         {Name: "attributes", Rule: "M20"},
 }
 
-// record is what a verification writes its steps into. Every step is there from
+// journal is what a verification writes its steps into. Every step is there from
 // the beginning, not reached.
-type record struct {
+type journal struct {
 	steps trace.Steps
 	at    check // the step being taken
 }
 
-func newRecord() record {
+func newJournal() journal {
 	steps := make(trace.Steps, checkCount)
 	copy(steps, protocol[:])
-	return record{steps: steps}
+	return journal{steps: steps}
 }
 
 // pass notes that the step found what it looked for. It is true, for returning.
-func (r *record) pass(c check, looked, found string) bool {
+func (r *journal) pass(c check, looked, found string) bool {
 	r.at = c + 1
 	step := &r.steps[c]
 	step.State, step.Looked, step.Found = trace.Passed, looked, found
@@ -104,14 +104,14 @@ func (r *record) pass(c check, looked, found string) bool {
 }
 
 // note is pass with something that an administrator should know.
-func (r *record) note(c check, looked, found string, fix *trace.Fix) bool {
+func (r *journal) note(c check, looked, found string, fix *trace.Fix) bool {
 	r.pass(c, looked, found)
 	r.steps[c].State, r.steps[c].Fix = trace.Noted, fix
 	return true
 }
 
 // refuse ends the verification. It is false, for returning.
-func (r *record) refuse(c check, code trace.Code, looked, found string, fix *trace.Fix) bool {
+func (r *journal) refuse(c check, code trace.Code, looked, found string, fix *trace.Fix) bool {
 	r.at = c
 	step := &r.steps[c]
 	step.State, step.Code, step.Looked, step.Found, step.Fix = trace.Refused, code, looked, found, fix

@@ -61,7 +61,7 @@ func (v *Verifier) WithLimits(limits Limits) *Verifier {
 
 // run is one verification.
 type run struct {
-	record
+	journal
 	v    *Verifier
 	want Expect
 	acs  string
@@ -84,7 +84,7 @@ type run struct {
 // The ID of an accepted assertion must still be new (M17): who opens the
 // session remembers it in the same transaction.
 func (v *Verifier) Verify(message []byte, want Expect) (verification Verification) {
-	r := &run{record: newRecord(), v: v, want: want, acs: want.ACS}
+	r := &run{journal: newJournal(), v: v, want: want, acs: want.ACS}
 	if r.acs == "" {
 		r.acs = v.sp.ACS
 	}
@@ -230,12 +230,12 @@ func (r *run) refuseKey(c check, form signatureForm) bool {
 	}
 	found := "no key of the record has made it, and the message shows no certificate"
 	if form.shown != nil {
-		shown := fingerprintOf(form.shown)
-		if slices.Contains(known, shown) {
-			return r.refuse(c, trace.SignatureInvalid, "what the key "+shown+" has signed", "a signature that it has not made", nil)
+		fingerprint := fingerprintOf(form.shown)
+		if slices.Contains(known, fingerprint) {
+			return r.refuse(c, trace.SignatureInvalid, "what the key "+fingerprint+" has signed", "a signature that it has not made", nil)
 		}
-		found = "the message shows the certificate " + shown
-		fix.Say = "If the provider says that its signing certificate has the fingerprint " + shown + ", import its current metadata or add that certificate."
+		found = "the message shows the certificate " + fingerprint
+		fix.Say = "If the provider says that its signing certificate has the fingerprint " + fingerprint + ", import its current metadata or add that certificate."
 	}
 	return r.refuse(c, trace.UnknownKey, "a signature by "+shownAll(known), found, fix)
 }
