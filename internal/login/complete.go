@@ -186,7 +186,7 @@ func (a *attempt) turnAway(ctx context.Context) (Outcome, error) {
 		if err := a.Store.Audit(ctx, event); err != nil {
 			return Outcome{}, err
 		}
-		a.Log.ErrorContext(ctx, "the verifier failed", "record", a.record.Key, "trace", a.ref)
+		a.Log.ErrorContext(ctx, "the verifier failed", "record", a.edition.Key, "trace", a.ref)
 	}
 	return a.refused(ctx, code), nil
 }
@@ -223,7 +223,7 @@ func (a *attempt) settle(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	a.Log.InfoContext(ctx, "login admitted", "record", a.record.Key, "purpose", a.purpose(), "trace", a.ref)
+	a.Log.InfoContext(ctx, "login admitted", "record", a.edition.Key, "purpose", a.purpose(), "trace", a.ref)
 	return outcome, nil
 }
 
@@ -244,8 +244,15 @@ func (a *attempt) known(tx *store.Tx) (idms.Known, error) {
 	return known, nil
 }
 
+// purpose is what the answered request was for. Before the response is proved
+// nobody knows which one it answers; it is an elevation when this browser waits
+// for nothing else.
 func (a *attempt) purpose() idms.Purpose {
-	if a.pending != nil && a.pending.Purpose == idms.Elevate {
+	elevates := func(p store.Pending) bool { return p.Purpose == idms.Elevate }
+	switch {
+	case a.pending != nil && elevates(*a.pending):
+		return idms.Elevate
+	case !a.verified && len(a.waiting) > 0 && !slices.ContainsFunc(a.waiting, func(p store.Pending) bool { return !elevates(p) }):
 		return idms.Elevate
 	}
 	return idms.LogIn
@@ -389,10 +396,10 @@ func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, 
 }
 
 func (a *attempt) refused(ctx context.Context, code trace.Code) Outcome {
-	a.Log.InfoContext(ctx, "login refused", "record", a.record.Key, "purpose", a.purpose(), "code", code, "trace", a.ref)
+	a.Log.InfoContext(ctx, "login refused", "record", a.edition.Key, "purpose", a.purpose(), "code", code, "trace", a.ref)
 	return Outcome{
 		Reference: a.ref,
-		Refusal:   &Refusal{Code: code, Sentence: code.Meaning().Visitor, Record: a.record.Key},
+		Refusal:   &Refusal{Code: code, Sentence: code.Meaning().Visitor, Record: a.edition.Key},
 		Purpose:   string(a.purpose()),
 		ReturnTo:  a.returnTo(),
 		Spent:     a.spent(),
@@ -422,7 +429,7 @@ func (a *attempt) spent() []string {
 func (a *attempt) event(action audit.Action, code trace.Code, userID string) audit.Event {
 	return audit.Event{
 		At: a.now, Action: action, Address: a.post.Address,
-		Record: a.record.Key, User: userID, Trace: a.ref, Code: code,
+		Record: a.edition.Key, User: userID, Trace: a.ref, Code: code,
 	}
 }
 

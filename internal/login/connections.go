@@ -29,8 +29,9 @@ type connections struct {
 	byKey map[string]*connection
 }
 
-// connection of a record as it is in the database now, or fault.NotFound. A
-// record that takes no logins is returned too: refusing is the caller's step.
+// connection of a record as it is in the database now, or fault.NotFound. Of a
+// record that takes no logins it has the edition alone: refusing is the caller's
+// step, and a draft may not say enough to be compiled.
 func (f *Flow) connection(ctx context.Context, key string) (*connection, error) {
 	edition, err := f.Store.Edition(ctx, key)
 	if err != nil {
@@ -38,6 +39,9 @@ func (f *Flow) connection(ctx context.Context, key string) (*connection, error) 
 	}
 	if key == idms.LocalKey {
 		return nil, noRecord(key)
+	}
+	if edition.State != idms.Active {
+		return &connection{edition: edition}, nil
 	}
 	f.connections.mu.Lock()
 	have := f.connections.byKey[key]

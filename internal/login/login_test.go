@@ -632,3 +632,18 @@ func inflate(t *testing.T, field string) string {
 	}
 	return string(text)
 }
+
+func TestAnElevationThatTheProviderRefusesIsStillCalledOne(t *testing.T) {
+	h := onSQLite(t, elevates)
+	var b browser
+	h.logIn(&b)
+	outcome := h.post(&b, h.answer(h.elevate(&b)).With(func(a *samltest.Answer) {
+		a.Status = []string{samltest.StatusResponder, samltest.StatusNoPassive}
+	}))
+	if outcome.Refusal == nil || outcome.Refusal.Code != trace.IdPStatus || outcome.Purpose != string(idms.Elevate) {
+		t.Errorf("outcome = %+v", outcome)
+	}
+	if v := h.visitor(&b); v.Level != console.Restricted {
+		t.Errorf("the session: %+v", v)
+	}
+}

@@ -61,7 +61,7 @@ const documentSchema = 1
 // zero one.
 func (a *attempt) trace(decision idms.Decision) store.Trace {
 	kept := store.Trace{
-		Ref: a.ref, Record: a.record.Key, Version: a.record.Version, At: a.now,
+		Ref: a.ref, Record: a.edition.Key, Version: a.edition.Version, At: a.now,
 		Verified: a.verified, Admitted: decision.Admitted, Code: a.steps.Code(),
 	}
 	doc := document{Schema: documentSchema, Purpose: a.purpose(), Address: a.post.Address, Protocol: a.steps}
