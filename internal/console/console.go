@@ -29,10 +29,10 @@ type Grant struct {
 
 // Outcome is the level that a record's grants give one login, and why.
 type Outcome struct {
-	Level  Level
-	Reason Reason
-	Winner int   // index of the grant that decided; -1 when none did
-	Losers []int // the other grants that were true, in the record's order
+	Level  Level  `json:"level"`
+	Reason Reason `json:"reason"`
+	Winner int    `json:"winner"`           // index of the grant that decided; -1 when none did
+	Losers []int  `json:"losers,omitempty"` // the other grants that were true, in the record's order
 }
 
 // Reason is why a level was given. The zero value is a reason to give none.

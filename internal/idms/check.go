@@ -14,6 +14,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/rules"
+	"idms/internal/users"
 	"idms/internal/saml"
 )
 
@@ -31,7 +32,8 @@ const (
 const LocalKey = "local"
 
 // Check finds every problem of the record, each at its field, by the paths of
-// the record file. Whether the groups that it names exist is known to store
+// the record file. A draft may leave out what only its provider can tell: the
+// provider itself, and the mapping. Whether the groups that it names exist is known to store
 // alone.
 func (r Record) Check() fault.Problems {
 	var problems fault.Problems
@@ -51,19 +53,34 @@ func (r Record) Check() fault.Problems {
 	default:
 		problems.Add("state", "Write draft, active or disabled.")
 	}
-	problems.Under("saml", r.SAML.Check())
-	problems.Under("", r.checkDecision())
+	if r.State == Draft && !r.SAML.NamesProvider() {
+		problems.Under("saml", r.SAML.CheckOurs())
+	} else {
+		problems.Under("saml", r.SAML.Check())
+	}
+	if r.State != Draft || r.Mapping != (users.Mapping{}) {
+		problems.Under("", r.checkMapping())
+	}
+	problems.Under("", r.checkRules())
 	return problems
 }
 
 // checkDecision finds the problems of all that Decide looks at.
 func (r Record) checkDecision() fault.Problems {
+	return append(r.checkMapping(), r.checkRules()...)
+}
+
+func (r Record) checkMapping() fault.Problems {
 	var problems fault.Problems
 	problems.Under("mapping", r.Mapping.Check())
 	for _, read := range r.Mapping.Reads() {
 		problems.AddError("mapping."+read.Field, checkAttribute(read.Attribute))
 	}
+	return problems
+}
 
+func (r Record) checkRules() fault.Problems {
+	var problems fault.Problems
 	all := r.rules()
 	if len(all) > MaxRules {
 		problems.Add("", "The record has %d rules; at most %d are possible.", len(all), MaxRules)

@@ -46,7 +46,7 @@ func (p *Policy) authContext(came string) trace.Step {
 		fix.Say = "The assertion names no authentication context. Let the provider send one, or empty Allowed Auth Context."
 	} else {
 		step.Code = trace.AuthContextNotAllowed
-		fix.Suggested = came
+		fix.Suggested = orNone(came)
 		fix.Say = "Add the context that came to Allowed Auth Context, if it is strong enough."
 	}
 	step.Fix = &fix
@@ -132,8 +132,8 @@ func (p *Policy) nameID(came saml.NameID, account *users.Account) trace.Steps {
 		return nil
 	}
 	return trace.Steps{{Name: stepNameID, Rule: "S42", State: trace.Noted,
-		Looked: fmt.Sprintf("%q, as at the last login", former),
-		Found:  fmt.Sprintf("%q: the provider may have given this username to somebody else", came.Value)}}
+		Looked: show(former) + ", as at the last login",
+		Found:  show(came.Value) + ": the provider may have given this username to somebody else"}}
 }
 
 // directory is S37: once the record follows its directory, a person must be in

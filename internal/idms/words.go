@@ -12,7 +12,7 @@ import (
 // A sentence names at most so many things, each with at most so many bytes.
 const (
 	maxNamed = 5
-	maxShown = 120
+	maxShown = 160
 )
 
 // found says what a rule met, in words that go on from "since".
@@ -29,12 +29,19 @@ func found(rule rules.Rule, finding rules.Finding, facts rules.Attributes) strin
 		return fmt.Sprintf("%q is incomplete", rule.Attribute)
 	case finding.Outcome == rules.Missing:
 		return fmt.Sprintf("%q did not come", rule.Attribute)
+	case finding.Outcome == rules.NoMatch && len(attribute.Values) == 0: // a trace that gave up what came
+		return fmt.Sprintf("no value of %q matches %s", rule.Attribute, rule.Pattern)
 	case finding.Outcome == rules.NoMatch:
 		return fmt.Sprintf("%q is %s, and no value matches %s", rule.Attribute, values(attribute), rule.Pattern)
 	case rule.Values == rules.All && finding.True:
 		return fmt.Sprintf("every value of %q matches %s", rule.Attribute, rule.Pattern)
+	case rule.Values == rules.All && value == "":
+		return fmt.Sprintf("a value of %q does not match %s", rule.Attribute, rule.Pattern)
 	case rule.Values == rules.All:
 		return fmt.Sprintf("the value %s of %q does not match %s", value, rule.Attribute, rule.Pattern)
+	}
+	if value == "" {
+		return fmt.Sprintf("a value of %q matches %s", rule.Attribute, rule.Pattern)
 	}
 	return fmt.Sprintf("the value %s of %q matches %s", value, rule.Attribute, rule.Pattern)
 }
@@ -118,14 +125,22 @@ func few(n int, name func(int) string) string {
 // show quotes a value for an administrator: escaped, and the beginning of a
 // long one.
 func show(value string) string {
-	if len(value) <= maxShown {
-		return fmt.Sprintf("%q", value)
+	if short := beginning(value); short != value {
+		return fmt.Sprintf("%q…", short)
 	}
-	cut := maxShown
-	for cut > 0 && !utf8.RuneStart(value[cut]) {
-		cut--
+	return fmt.Sprintf("%q", value)
+}
+
+// beginning is at most maxShown bytes of a text, in whole characters.
+func beginning(text string) string {
+	if len(text) <= maxShown {
+		return text
 	}
-	return fmt.Sprintf("%q…", value[:cut])
+	end := maxShown
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 func count(n int, one, many string) string {
@@ -146,5 +161,5 @@ func orNone(context string) string {
 	if context == "" {
 		return "none came"
 	}
-	return context
+	return beginning(context)
 }

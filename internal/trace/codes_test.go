@@ -40,8 +40,8 @@ func reference() string {
 
 Why a login was refused, in one word. A code is stable: it stands in traces, in the audit, in metrics and in
 ` + "`idms check --format json`" + `. It is that of the first step that refused, and this page lists them in the order
-of a login. The letter and number name the rule behind a code: S-rules stand in [semantics.md](semantics.md),
-M-rules are the requirements on SAML messages that the tests of ` + "`internal/saml`" + ` cite.
+of a login. The letter and number name the rule behind a code: S-rules stand in [semantics.md](semantics.md), the
+requirements on SAML messages, M-rules, in [saml.md](saml.md#requirements).
 
 The visitor reads one of a few plain sentences and a reference id, never the code. The administrator finds the
 trace by that id (` + "`idms trace ID`" + `).
