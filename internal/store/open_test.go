@@ -61,6 +61,22 @@ func TestProcessesThatStartAtOnceBringTheDatabaseUpToDateOnce(t *testing.T) {
 	})
 }
 
+// During an upgrade two versions run side by side: the older one must be able to
+// start on what the newer one has expanded.
+func TestAnOlderVersionStartsOnAnExpandedDatabase(t *testing.T) {
+	inBoth(t, func(t *testing.T, h house) {
+		s := h.open(t)
+		must(t, s.write.Exec("ALTER TABLE users ADD COLUMN title TEXT NOT NULL DEFAULT ''").Error)
+		must(t, s.write.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, ?)", true).Error)
+		must(t, s.Close())
+
+		s = h.open(t)
+		acme := newRecord(t, s, "acme")
+		loggedIn(t, s, acme, "ada")
+		loggedIn(t, s, acme, "ada")
+	})
+}
+
 func TestALostKeysetStopsTheStart(t *testing.T) {
 	inBoth(t, func(t *testing.T, h house) {
 		first := h.open(t)
