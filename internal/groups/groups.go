@@ -93,3 +93,18 @@ type Outcome struct {
 	Rule    string   `json:"rule,omitempty"` // key of the association that decided; "" for the directory
 	Left    []Source `json:"left,omitempty"` // what holds a Held membership
 }
+
+// Words say what a source is, to whoever asks why a person is in a group.
+func (s Source) Words() string {
+	switch s.Kind {
+	case Manual:
+		return "by " + s.By
+	case FromAssociation:
+		return "by the rule " + s.By + " of " + s.Record
+	case FromDirectory:
+		return "by the directory of " + s.Record
+	case FromSCIM:
+		return "by the SCIM client " + s.By
+	}
+	return string(s.Kind) + " " + s.By
+}
