@@ -26,11 +26,24 @@ func (s Settings) Check() fault.Problems {
 		problems.AddError("logout_url", err)
 	}
 	s.checkBinding(&problems, idp)
+	return append(problems, s.CheckOurs()...)
+}
+
+// CheckOurs finds the problems of this service's side alone: for a draft that
+// says nothing of its provider yet, because the provider is set up first, with
+// our values.
+func (s Settings) CheckOurs() fault.Problems {
+	var problems fault.Problems
 	s.checkService(&problems)
 	s.checkRequests(&problems)
 	s.checkResponses(&problems)
 	s.checkContexts(&problems)
 	return problems
+}
+
+// NamesProvider is true when anything at all is said of the identity provider.
+func (s Settings) NamesProvider() bool {
+	return s.Metadata != "" || s.Issuer != "" || s.SSOURL != "" || s.LogoutURL != "" || len(s.Certificates) > 0
 }
 
 // IdP derives the identity provider from the metadata and the values given by
