@@ -14,8 +14,8 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/rules"
-	"idms/internal/users"
 	"idms/internal/saml"
+	"idms/internal/users"
 )
 
 // The sizes of a record. Those of its SAML part stand in package saml, those
