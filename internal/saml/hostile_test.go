@@ -74,6 +74,48 @@ func TestHostileResponsesAreRefused(t *testing.T) {
 	}
 }
 
+// A record that allows everything that can be allowed refuses all the same, but
+// for what its switches are about: those, and no others, are let in.
+func TestThePermissiveRecordLetsInOnlyWhatItsSwitchesSay(t *testing.T) {
+	scene := samltest.NewScene(now)
+	scene.Settings.AllowUnsolicited, scene.Settings.Signed = true, saml.SignedEither
+	scene.Settings.LegacySHA1, scene.Settings.LegacyCBC, scene.Settings.LegacyInclusiveC14N = true, true, true
+	permissive := verifierOf(scene)
+	var in []string
+	for _, attack := range attacks() {
+		if !attack.Changed && permissive.Verify(attack.Message, attack.Expect).Accepted {
+			in = append(in, attack.Name)
+		}
+	}
+	want := []string{
+		// LegacyInclusiveC14N; enveloped alone means inclusive by XML signature 4.4.3.2.
+		"transforms: only enveloped",
+		"transforms: inclusive 1.0 without the legacy switch",
+		"transforms: inclusive 1.1 without the legacy switch",
+		"SignedInfo canonicalised by inclusive 1.0 without the legacy switch",
+		// LegacySHA1
+		"RSA-SHA1 without the legacy switch",
+		"a SHA-1 digest without the legacy switch",
+		"SHA-1 for both without the legacy switch",
+		// LegacyCBC
+		"CBC in an unsigned Response without the legacy switch",
+		"CBC with 256 bits in an unsigned Response without the legacy switch",
+		// AllowUnsolicited
+		"unsolicited, and the record does not allow it",
+		"unsolicited and signed, and the record does not allow it",
+	}
+	for _, name := range in {
+		if !slices.Contains(want, strings.TrimPrefix(name, "encrypted: ")) {
+			t.Errorf("accepted: %s", name)
+		}
+	}
+	for _, name := range want {
+		if !slices.Contains(in, name) {
+			t.Errorf("refused, though a switch allows it: %s", name)
+		}
+	}
+}
+
 // refused checks a refusal: nothing comes out of it, its code is one that
 // explains it, and its words are safe to show (M26).
 func refused(t *testing.T, attack samltest.Attack, got saml.Verification) {

@@ -15,7 +15,7 @@ import (
 // Absent in a text field of an [Answer] leaves the attribute or element out.
 const Absent = "\x00"
 
-// What a response has signed.
+// Signed is what of a response is signed.
 type Signed uint8
 
 const (
@@ -31,13 +31,13 @@ const (
 type Answer struct {
 	SP saml.SP // the first of its keys is the one to encrypt to
 
-	// The Response. Text that is "" gets its honest value when it is written;
-	// Absent leaves it out.
+	// The Response. IDs, versions and issuers that are "" get their honest value
+	// when they are written; Absent leaves any text out.
 	ID             string
 	Version        string
 	Issued         time.Time // of Response and Assertion
 	Destination    string
-	InResponseTo   string // of the Response alone; "" is none
+	InResponseTo   string // of the Response alone
 	ResponseIssuer string
 	Status         []string // the top-level code, then the nested ones
 	StatusMessage  string

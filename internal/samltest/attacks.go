@@ -21,14 +21,19 @@ type attack struct {
 // Attacks are the hostile responses against one record, each to be refused.
 // scene must accept its own honest [Scene.Answer] in every way of signing: the
 // attacks are that answer with one thing wrong, so that only what the attack
-// names can be what refuses it.
+// names can be what refuses it. The provider must write the usual [Dialect].
 func Attacks(scene Scene) []Attack {
 	var attacks []Attack
-	for _, family := range []func() []attack{
-		documents, encodings, roots, signatures, algorithms, keys, tampering, wrapping, misplaced,
-		ciphers, plaintexts, identities, places, confirmations, windows, audiences, statements, subjects, limits, statuses,
+	for _, family := range []struct {
+		attacks []attack
+		hidden  bool // also where only decryption brings it to light
+	}{
+		{documents(), false}, {encodings(), false}, {roots(), false}, {signatures(), true}, {algorithms(), true}, {keys(), false},
+		{tampering(), true}, {wrapping(), true}, {misplaced(), true}, {ciphers(), false}, {plaintexts(), false}, {identities(), false},
+		{places(), false}, {confirmations(), false}, {windows(), false}, {audiences(), false}, {statements(), false}, {subjects(), false},
+		{limits(), false}, {statuses(), false},
 	} {
-		for _, a := range family() {
+		for _, a := range family.attacks {
 			s := scene
 			// The scene is shared: what a record changes is copied first.
 			s.Expect.Requests = slices.Clone(s.Expect.Requests)
@@ -36,10 +41,43 @@ func Attacks(scene Scene) []Attack {
 			if a.record != nil {
 				a.record(&s)
 			}
-			attacks = append(attacks, Attack{Scene: s, Name: a.name, Rule: a.rule, Codes: a.codes, Message: a.make(s), Changed: a.record != nil})
+			made := Attack{Scene: s, Name: a.name, Rule: a.rule, Codes: a.codes, Message: a.make(s), Changed: a.record != nil}
+			attacks = append(attacks, made)
+			if !family.hidden {
+				continue
+			}
+			if message, ok := s.hideAssertion(made.Message); ok {
+				made.Message, made.Name = message, "encrypted: "+made.Name
+				// What was moved outside of the ciphertext may be found first.
+				made.Codes = append(slices.Clone(made.Codes), trace.DecryptionFailed, trace.SignatureInvalid, trace.ResponseStructure)
+				attacks = append(attacks, made)
+			}
 		}
 	}
 	return attacks
+}
+
+// hideAssertion encrypts the one assertion of a finished message to the service,
+// as anybody can who knows its certificate. It is false when there is not one.
+func (s Scene) hideAssertion(message []byte) ([]byte, bool) {
+	doc := etree.NewDocument()
+	if doc.ReadFromBytes(message) != nil {
+		return nil, false
+	}
+	var assertion *etree.Element
+	for _, element := range doc.Root().ChildElements() {
+		if element.Tag == "Assertion" && element.NamespaceURI() == nsAssertion {
+			if assertion != nil {
+				return nil, false
+			}
+			assertion = element
+		}
+	}
+	if assertion == nil {
+		return nil, false
+	}
+	s.IdP.encrypt(assertion, Encryption{}, s.SP)
+	return write(doc), true
 }
 
 // Against returns the attacks that need no record of their own: those that any

@@ -20,7 +20,7 @@ const (
 	Signer     KeyName = "signer"      // of an IdP
 	NextSigner KeyName = "next-signer" // the one it rolls over to
 	Stranger   KeyName = "stranger"    // of nobody we trust
-	Impostor   KeyName = "impostor"    // Stranger's kind, in a certificate with Signer's subject and serial number
+	Impostor   KeyName = "impostor"    // of nobody either; its certificate has the subject and serial number of Signer's
 	Service    KeyName = "service"     // of the service provider
 	OldService KeyName = "old-service" // the one before it
 	Short      KeyName = "short"       // RSA of 1,024 bits

@@ -103,7 +103,9 @@ func (p *IdP) sign(element *etree.Element, s Signature) *etree.Element {
 	reference := info.CreateElement(d.signature("Reference"))
 	reference.CreateAttr("URI", "#"+element.SelectAttrValue("ID", ""))
 	transforms := reference.CreateElement(d.signature("Transforms"))
-	canonicalizer := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
+	// Without a canonicalisation among the transforms it is inclusive 1.0 (XML
+	// signature 4.4.3.2).
+	canonicalizer := canonicalizerFor(Inclusive10, "")
 	for _, t := range s.Transforms {
 		transform := transforms.CreateElement(d.signature("Transform"))
 		transform.CreateAttr("Algorithm", t.Algorithm)
