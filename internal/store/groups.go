@@ -56,7 +56,7 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 				key, strings.Join(pointing, ", "))
 		}
 		var group groupRow
-		found := tx.db.Limit(1).Find(&group, "key = ?", key)
+		found := tx.db.Limit(1).Find(&group, "key = ?", asked(key))
 		if found.Error != nil {
 			return wrap(found.Error, "find a group")
 		}

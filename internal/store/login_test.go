@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -244,6 +246,37 @@ func TestASecondAccountOfOneUsernameIsAConflict(t *testing.T) {
 		err := s.InTx(ctx, func(tx *Tx) error { return tx.CreateUser(again) })
 		if fault.KindOf(err) != fault.Conflict {
 			t.Errorf("created with %v", err)
+		}
+	})
+}
+
+// A username may have 1,024 bytes, and folding makes up to three of one.
+func TestTheLongestUsernamesAreAccountsOfTheirOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		acme := newRecord(t, s, "acme")
+		// These musical signs come apart when folded (Unicode composition
+		// exclusions); taken at random, so that no database makes them small.
+		random := rand.New(rand.NewPCG(1, 2))
+		long := func() string {
+			var b strings.Builder
+			for b.Len()+4 <= users.MaxField {
+				b.WriteRune(0x1D15E + rune(random.IntN(7)))
+			}
+			return b.String()
+		}
+		one, two := long(), long()
+		if n := len(users.Fold(one)); n < 2704 {
+			t.Fatalf("the folded username has %d bytes, which any index takes", n)
+		}
+		first := loggedIn(t, s, acme, one)
+		digest := loggedIn(t, s, acme, accountKey(one)) // somebody whose name looks like it
+		other := loggedIn(t, s, acme, two)
+		again := loggedIn(t, s, acme, one)
+		if again.account.ID != first.account.ID || digest.account.ID == first.account.ID || other.account.ID == first.account.ID {
+			t.Error("a long username reached another account, or not its own")
+		}
+		if known := knownOf(t, s, acme, one); known.Account.Username != one {
+			t.Error("the username is not kept as it was sent")
 		}
 	})
 }

@@ -94,6 +94,12 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 			"an icon":             func() error { _, err := s.Icon(ctx, "acme"); return err },
 			"an icon's record":    func() error { _, err := s.Icon(ctx, "nix"); return err },
 			"a group":             func() error { return s.DeleteGroup(ctx, "nix", bob) },
+			"a key with a NUL":    func() error { _, err := s.Edition(ctx, "acme\x00"); return err },
+			"a key, not UTF-8":    func() error { _, err := s.Record(ctx, "\xff"); return err },
+			"an icon, not UTF-8":  func() error { _, err := s.Icon(ctx, "\xff"); return err },
+			"versions, not UTF-8": func() error { _, err := s.Versions(ctx, "\xff"); return err },
+			"a group, not UTF-8":  func() error { return s.DeleteGroup(ctx, "\xff", bob) },
+			"a very long key":     func() error { _, err := s.Edition(ctx, strings.Repeat("x", 1<<20)); return err },
 			"a person":            func() error { _, err := s.Person(ctx, NewID()); return err },
 			"a person, no ID":     func() error { _, err := s.Person(ctx, "ada' OR 1=1"); return err },
 			"a session":           func() error { _, err := s.Session(ctx, []byte("x"), noon); return err },
@@ -335,4 +341,26 @@ func allEvents(t *testing.T, s *Store) []audit.Event {
 	}
 	slices.Reverse(page)
 	return page
+}
+
+// Anybody can ask for any address: what no key can be is not found, on either
+// database, and is not repeated on a page of ours.
+func TestWhatCannotBeAKeyIsNotFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		newRecord(t, s, "acme", "platform")
+		for _, key := range []string{"", "\x00", "acme\x00", "\xff", "ACME", "acme ", "call 555 0100 now", strings.Repeat("x", 60_000)} {
+			_, edition := s.Edition(ctx, key)
+			_, record := s.Record(ctx, key)
+			_, icon := s.Icon(ctx, key)
+			_, versions := s.Versions(ctx, key)
+			for name, err := range map[string]error{"Edition": edition, "Record": record, "Icon": icon, "Versions": versions} {
+				if fault.KindOf(err) != fault.NotFound {
+					t.Errorf("%s of %.20q: %v", name, key, err)
+				}
+				if said := fault.Sentence(err); key != "" && strings.Contains(said, key) || len(said) > 100 {
+					t.Errorf("%s of %.20q says %.100q", name, key, said)
+				}
+			}
+		}
+	})
 }
