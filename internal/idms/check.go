@@ -32,9 +32,10 @@ const (
 const LocalKey = "local"
 
 // Check finds every problem of the record, each at its field, by the paths of
-// the record file. A draft may leave out what only its provider can tell: the
-// provider itself, and the mapping. Whether the groups that it names exist is known to store
-// alone.
+// the record file. A draft may leave out what only its provider can tell, the
+// provider itself and the mapping: many providers ask for our addresses before
+// they say anything. Whether the groups that the record names exist is known to
+// store alone.
 func (r Record) Check() fault.Problems {
 	var problems fault.Problems
 	problems.AddError("key", checkKey(r.Key))

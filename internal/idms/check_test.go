@@ -100,6 +100,29 @@ func TestEveryProblemStandsAtItsField(t *testing.T) {
 	}
 }
 
+// Many providers want our addresses before they tell anything of themselves: a
+// draft has addresses already, and takes no login.
+func TestADraftMayWaitForItsProvider(t *testing.T) {
+	draft := good()
+	draft.State, draft.SAML, draft.Mapping = Draft, saml.Settings{}, users.Mapping{}
+	if problems := draft.Check(); problems.Any() {
+		t.Errorf("a draft: %s", problems)
+	}
+	if policy, err := Compile(draft); err == nil || policy != nil {
+		t.Error("a draft without a mapping decides about logins")
+	}
+	for _, state := range []State{Active, Disabled} {
+		draft.State = state
+		if got, want := problemsAt(draft.Check()), "saml.issuer saml.sso_url saml.certificates mapping.username mapping.email mapping.first_name mapping.last_name"; got != want {
+			t.Errorf("%s: got problems at %q, want %q", state, got, want)
+		}
+	}
+	draft.State, draft.Mapping.Username, draft.SAML.Issuer = Draft, "uid", "https://idp.example.com"
+	if got, want := problemsAt(draft.Check()), "saml.sso_url saml.certificates mapping.email mapping.first_name mapping.last_name"; got != want {
+		t.Errorf("half a draft: got problems at %q, want %q", got, want)
+	}
+}
+
 func TestARecordHasABoundedNumberOfRules(t *testing.T) {
 	r := good()
 	for i := range MaxRules {

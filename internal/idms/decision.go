@@ -68,7 +68,8 @@ func (p *Policy) Decide(a saml.Assertion, known Known) Decision {
 	level := console.Cap(d.Console.Level, p.record.SAML.ElevationContexts, a.AuthnContext) // S25
 	take(p.elevation(d.Console.Level, level, a.AuthnContext))
 
-	if d.Code = d.Steps.Code(); d.Code != "" {
+	if refusal := d.Steps.Refusal(); refusal != nil {
+		d.Code = refusal.Code
 		take(trace.Step{Name: stepGroups, Rule: "S1", Found: "nothing changes, since the login is refused"})
 		return d
 	}

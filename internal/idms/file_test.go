@@ -286,6 +286,7 @@ records:
       - {key: c, attribute: a, pattern: x, group: "", on_missing: shrug}
   - key: acme
     name: Acme
+    state: active
     mapping: uid
 `
 	_, problems := ParseFile([]byte(text), files)
@@ -294,7 +295,7 @@ records:
 		"records[0].colour: There is no such field here. (line 7)",
 		"records[0].mapping.names_optional: Write true or false. (line 15)",
 		"records[0].acces_rules: There is no such field here. Did you mean access_rules? (line 16)",
-		"records[1].mapping: Write fields, each as name: value. (line 26)",
+		"records[1].mapping: Write fields, each as name: value. (line 27)",
 		"groups[0].key: A key is made of small letters and digits, with hyphens between them. (line 2)",
 		"records[0].name: Enter a name. (line 6)",
 		"records[0].state: Write draft, active or disabled. (line 8)",
@@ -310,7 +311,7 @@ records:
 		"records[0].associations[0].group: Choose a key: small letters, digits and hyphens. (line 23)",
 		"records[0].associations[0].on_missing: Write remove or keep. (line 23)",
 		"records[1].key: The key acme is used by records[0] too. (line 24)",
-		"records[1].mapping.username: Name the attribute that holds the username. (line 26)",
+		"records[1].mapping.username: Name the attribute that holds the username. (line 27)",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("not told: %s", want)
