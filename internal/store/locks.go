@@ -23,9 +23,9 @@ func lockNumber(name ...string) int64 {
 
 // lockAccount lets one login of an account in at a time, whether or not the
 // account exists yet, and keeps the record from changing until it ends.
-func (tx *Tx) lockAccount(recordID, account string) error {
+func (tx *Tx) lockAccount(recordID, folded string) error {
 	return tx.lock("SELECT pg_advisory_xact_lock_shared(?), pg_advisory_xact_lock(?)",
-		lockNumber("record", recordID), lockNumber("account", recordID, account))
+		lockNumber("record", recordID), lockNumber("account", recordID, folded))
 }
 
 // lockChanges lets one change of records or groups in at a time.

@@ -29,8 +29,8 @@ var ErrStale = fault.New(fault.Conflict, "This way to log in was changed a momen
 // The record stays as it is until the transaction ends. When it is not of the
 // given edition any more, Known returns ErrStale.
 func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
-	key := accountKey(username)
-	if err := tx.lockAccount(record.ID, key); err != nil {
+	folded := users.Fold(username)
+	if err := tx.lockAccount(record.ID, folded); err != nil {
 		return idms.Known{}, err
 	}
 	var row struct {
@@ -39,7 +39,7 @@ func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
 	}
 	found := tx.db.Raw(`SELECT r.version, `+userColumns+`
 		FROM records r LEFT JOIN users u ON u.record_id = r.id AND u.username_folded = ?
-		WHERE r.id = ?`, key, record.ID).Scan(&row)
+		WHERE r.id = ?`, folded, record.ID).Scan(&row)
 	if found.Error != nil {
 		return idms.Known{}, wrap(found.Error, "read what is known")
 	}

@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -47,28 +45,10 @@ func columns(table string, names ...string) string {
 
 func newUserRow(a users.Account) userRow {
 	return userRow{
-		ID: a.ID, RecordID: a.RecordID, Username: a.Username, UsernameFolded: accountKey(a.Username),
+		ID: a.ID, RecordID: a.RecordID, Username: a.Username, UsernameFolded: users.Fold(a.Username),
 		Email: a.Email, FirstName: a.FirstName, LastName: a.LastName, Phone: a.Phone,
 		NameID: a.NameID, State: string(a.State), Created: micros(a.Created), LastSeen: micros(a.LastSeen),
 	}
-}
-
-// Bounds of what an account is found by. PostgreSQL takes at most 2,704 bytes
-// into an index, and folding may make three of one.
-const (
-	maxAccountKey = 512
-	digestPrefix  = "sha256:"
-)
-
-// accountKey is what an account is found by within its record: the folded
-// username (S40), or the digest of a very long one. What looks like a digest is
-// digested too, so that nobody gets another's account by the look of a username.
-func accountKey(username string) string {
-	folded := users.Fold(username)
-	if len(folded) <= maxAccountKey && !strings.HasPrefix(folded, digestPrefix) {
-		return folded
-	}
-	return fmt.Sprintf("%s%x", digestPrefix, sha256.Sum256([]byte(folded)))
 }
 
 func (row userRow) account() users.Account {
