@@ -182,6 +182,9 @@ func readPost(c echo.Context) (login.Post, error) {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return login.Post{}, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
 		}
+		if full, ok := errors.AsType[*echo.HTTPError](err); ok { // no place for a body as large as this
+			return login.Post{}, full
+		}
 		return login.Post{}, echo.NewHTTPError(http.StatusBadRequest).WithInternal(err)
 	}
 	form, err := url.ParseQuery(string(body))

@@ -8,7 +8,7 @@ func (s *Site) routes(e *echo.Echo) {
 	// Logging in
 	e.GET("/login", s.loginPage)
 	e.GET("/saml/:record/login", s.begin, s.limit)
-	e.POST(acsRoute, s.complete, s.limit)
+	e.POST(acsRoute, s.complete, s.limit, newBodies(largePosts, bodyPatience).bound)
 
 	// Being logged in
 	e.GET("/", s.whoPage)
