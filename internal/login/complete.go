@@ -335,6 +335,7 @@ func (a *attempt) open(tx *store.Tx, decision idms.Decision, account users.Accou
 	if a.purpose() == idms.Elevate {
 		until := earlier(expires, a.now.Add(a.Times.Elevation))
 		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, until)
+		alive = alive && a.now.Before(ends) // it may have expired, and not be purged yet
 		if err == nil && !alive {
 			a.steps.Refuse(trace.Step{Name: stepSession, Rule: "S26", Code: trace.RequestExpired,
 				Looked: "the session that asked to be elevated", Found: "it has ended meanwhile"})

@@ -647,3 +647,34 @@ func TestAnElevationThatTheProviderRefusesIsStillCalledOne(t *testing.T) {
 		t.Errorf("the session: %+v", v)
 	}
 }
+
+// S26: an elevation does not bring a session back that expired meanwhile, nor
+// does it say that it has.
+func TestS26AnExpiredSessionIsNotElevated(t *testing.T) {
+	const strong = samltest.ContextSmartcard
+	onBoth(t, func(t *testing.T, h *house) {
+		var b browser
+		login := h.answer(h.begin(&b, "/")).With(func(a *samltest.Answer) { a.SessionUntil = h.now.Add(5 * time.Minute) })
+		if outcome := h.post(&b, login); outcome.Refusal != nil {
+			t.Fatal(outcome.Refusal.Code)
+		}
+		begun, err := h.Elevate(t.Context(), b.session, origin, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := h.sent(&b, begun)
+		h.wait(6 * time.Minute)
+		outcome := h.post(&b, h.answer(request).With(func(a *samltest.Answer) { a.Context = strong }))
+		if outcome.Refusal == nil || outcome.Refusal.Code != trace.RequestExpired {
+			t.Errorf("outcome = %+v", outcome)
+		}
+		if h.loggedIn(&b) {
+			t.Error("the session came back")
+		}
+		for _, event := range h.events(t) {
+			if event.Action == audit.Elevated {
+				t.Error("the audit trail tells of an elevation")
+			}
+		}
+	}, func(r *idms.Record) { r.SAML.ElevationContexts = []string{strong} })
+}
