@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os/user"
 	"strings"
+	"time"
 
+	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/store"
 )
@@ -24,48 +26,47 @@ func (c applyCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	now := p.clock()
-	for _, record := range file.Records {
-		for _, warning := range record.Warnings(now) {
-			fmt.Fprintf(p.stderr, "warning: record %s: %s: %s\n", record.Key, warning.Field, warning.Message)
-		}
+	if len(file.Groups) == 0 && len(file.Records) == 0 {
+		return fault.New(fault.Invalid, "%s holds no groups and no records: there is nothing to apply.", c.File)
 	}
+	now := p.clock()
 	house, err := p.open(cfg, newLog(p.stderr, cfg))
 	if err != nil {
 		return err
 	}
 	defer house.Close()
-	if err := p.warnOfReplacing(house, file); err != nil {
+	former, err := house.store.Records(p.ctx)
+	if err != nil {
 		return err
 	}
 	applied, err := house.store.Apply(p.ctx, file, store.Author{Who: whoami(), Reason: c.Reason, Now: now})
 	if err != nil {
 		return err
 	}
+	p.warn(file, former, now)
 	return p.tellApplied(applied)
 }
 
-// warnOfReplacing says what taking something away from a record means.
-func (p *program) warnOfReplacing(h *house, file idms.File) error {
-	former, err := h.store.Records(p.ctx)
-	if err != nil {
-		return err
-	}
+// warn says what of the records that were applied protects less than it seems,
+// and what taking something away from one of them means.
+func (p *program) warn(file idms.File, former []idms.Record, now time.Time) {
 	byKey := map[string]idms.Record{}
 	for _, record := range former {
 		byKey[record.Key] = record
 	}
 	for _, record := range file.Records {
-		before, ok := byKey[record.Key]
-		if !ok {
-			continue
+		warnings := record.Warnings(now)
+		if before, ok := byKey[record.Key]; ok {
+			warnings = append(warnings, record.WarningsOfReplacing(before)...)
 		}
-		for _, warning := range record.WarningsOfReplacing(before) {
+		for _, warning := range warnings {
 			fmt.Fprintf(p.stderr, "warning: record %s: %s: %s\n", record.Key, warning.Field, warning.Message)
 		}
 	}
-	return nil
 }
+
+// manyKeys is how many of them are told one by one.
+const manyKeys = 20
 
 func (p *program) tellApplied(applied store.Applied) error {
 	var text strings.Builder
@@ -79,7 +80,9 @@ func (p *program) tellApplied(applied store.Applied) error {
 		{"records changed", applied.Changed},
 		{"records unchanged", applied.Unchanged},
 	} {
-		if len(part.keys) > 0 {
+		if more := len(part.keys) - manyKeys; more > 0 {
+			fmt.Fprintf(&text, "%s: %s and %d more\n", part.what, strings.Join(part.keys[:manyKeys], ", "), more)
+		} else if len(part.keys) > 0 {
 			fmt.Fprintf(&text, "%s: %s\n", part.what, strings.Join(part.keys, ", "))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,15 +16,15 @@ import (
 )
 
 type checkCommand struct {
-	Record    string    `help:"Record file (YAML)." required:"" placeholder:"FILE"`
-	RecordKey string    `help:"Which record of the file; not needed when there is one." placeholder:"KEY"`
-	Response  string    `help:"The captured response: XML, or base64 as posted; - is standard input." required:"" placeholder:"FILE"`
-	At        time.Time `help:"Decide as at this instant (RFC 3339) instead of now." placeholder:"TIME"`
-	RequestID string    `help:"The ID of the AuthnRequest that the response must answer. Without it the response counts as unsolicited." placeholder:"ID"`
-	SPKey     []string  `help:"Our private key (PEM), to decrypt with; several times for several." placeholder:"FILE"`
-	Known     string    `help:"What is known about the person (YAML); nothing when not given." placeholder:"FILE"`
-	BaseURL   string    `help:"Origin of a record that names none." default:"http://localhost:8080" placeholder:"URL"`
-	Format    string    `help:"text or json." enum:"text,json" default:"text"`
+	Record    string   `help:"Record file (YAML)." required:"" placeholder:"FILE"`
+	RecordKey string   `help:"Which record of the file; not needed when there is one." placeholder:"KEY"`
+	Response  string   `help:"The captured response: XML, or base64 as posted; - is standard input." required:"" placeholder:"FILE"`
+	At        instant  `help:"Decide as at this instant (RFC 3339) instead of now." placeholder:"TIME"`
+	RequestID string   `help:"The ID of the AuthnRequest that the response must answer. Without it the response counts as unsolicited." placeholder:"ID"`
+	SPKey     []string `help:"Our private key (PEM), to decrypt with; several times for several." placeholder:"FILE"`
+	Known     string   `help:"What is known about the person (YAML); nothing when not given." placeholder:"FILE"`
+	BaseURL   string   `help:"Origin of a record that names none." default:"http://localhost:8080" placeholder:"URL"`
+	Format    string   `help:"text or json." enum:"text,json" default:"text"`
 }
 
 // Bounds of what is read.
@@ -69,6 +70,9 @@ func (c checkCommand) record(p *program) (idms.Record, error) {
 	if err != nil {
 		return idms.Record{}, err
 	}
+	if len(file.Records) == 0 {
+		return idms.Record{}, fault.New(fault.Invalid, "%s holds no record.", c.Record)
+	}
 	var keys []string
 	for _, record := range file.Records {
 		if record.Key == c.RecordKey || c.RecordKey == "" && len(file.Records) == 1 {
@@ -88,7 +92,7 @@ func (c checkCommand) compile(p *program, record idms.Record) (*idms.Policy, *sa
 		}
 		key, err := saml.ParseKey(text)
 		if err != nil {
-			return nil, nil, fault.Hide(err, fault.Invalid, name+" is not a private key: "+fault.Sentence(err))
+			return nil, nil, fault.New(fault.Invalid, "%s: %s", name, fault.Sentence(err))
 		}
 		keys = append(keys, key)
 	}
@@ -112,12 +116,12 @@ func (c checkCommand) known(p *program) (idms.Known, error) {
 			return known, err
 		}
 		if known, err = idms.ParseKnown(text); err != nil {
-			return known, fault.Hide(err, fault.Invalid, c.Known+" has problems: "+fault.Sentence(err))
+			return known, fault.New(fault.Invalid, "%s has problems:\n%s", c.Known, indent(fault.Sentence(err)))
 		}
 	}
 	switch {
 	case !c.At.IsZero():
-		known.Now = c.At.UTC()
+		known.Now = c.At.Time
 	case known.Now.IsZero():
 		known.Now = p.clock().UTC()
 	}
@@ -132,9 +136,10 @@ func (c checkCommand) verify(p *program, verifier *saml.Verifier, record idms.Re
 	if err != nil {
 		return answer{}, err
 	}
-	message := bytes.TrimSpace(data)
+	// Editors put a byte order mark before XML that they save.
+	message := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
 	if !bytes.HasPrefix(message, []byte("<")) {
-		decoded, refused := saml.DecodePost(string(message), limits.Message)
+		decoded, refused := saml.DecodePost(posted(string(message)), limits.Message)
 		if refused != nil {
 			var steps trace.Steps
 			steps.Refuse(*refused)
@@ -161,6 +166,34 @@ func (c checkCommand) verify(p *program, verifier *saml.Verifier, record idms.Re
 		found.Attributes[attribute.Name] = append([]string{}, attribute.Values...)
 	}
 	return found, nil
+}
+
+// posted finds the field's value in what browsers show of a form: the whole
+// body, or one value of it, in the encoding of forms.
+func posted(text string) string {
+	if strings.HasPrefix(text, "SAMLResponse=") || strings.Contains(text, "&SAMLResponse=") {
+		if fields, err := url.ParseQuery(text); err == nil {
+			return fields.Get("SAMLResponse")
+		}
+	}
+	// Not as a query: a plus sign is base64's own here.
+	if value, err := url.PathUnescape(text); err == nil {
+		return value
+	}
+	return text
+}
+
+// instant is a time as a flag.
+type instant struct{ time.Time }
+
+// UnmarshalText says how an instant is written, as the time package does not.
+func (i *instant) UnmarshalText(text []byte) error {
+	parsed, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return fault.New(fault.Invalid, "write an instant such as 2026-03-01T12:00:30Z, not %q", text)
+	}
+	i.Time = parsed.UTC()
+	return nil
 }
 
 // answer is what check found, in the form of its JSON.

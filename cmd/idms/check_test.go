@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -62,8 +63,14 @@ func (d *desk) put(name string, data []byte) string {
 // run runs a command line and returns what it printed and its exit code.
 func run(t *testing.T, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
+	return runWith(t, nil, args...)
+}
+
+// runWith is run in an environment.
+func runWith(t *testing.T, environ []string, args ...string) (stdout, stderr string, exit int) {
+	t.Helper()
 	var out, problems bytes.Buffer
-	p := &program{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &problems, clock: func() time.Time { return noon }}
+	p := &program{ctx: t.Context(), environ: environ, stdin: strings.NewReader(""), stdout: &out, stderr: &problems, clock: func() time.Time { return noon }}
 	exit = p.run(args)
 	return out.String(), problems.String(), exit
 }
@@ -86,7 +93,14 @@ func (d *desk) check(message []byte, more ...string) (found map[string]any, exit
 func TestCheckAdmitsAndSaysEverything(t *testing.T) {
 	d := newDesk(t)
 	message := d.scene.Respond(d.scene.Answer())
-	for name, form := range map[string][]byte{"XML": message, "base64": []byte(base64.StdEncoding.EncodeToString(message) + "\n")} {
+	for name, form := range map[string][]byte{
+		"XML":                message,
+		"XML of an editor":   append([]byte("\ufeff"), message...),
+		"base64":             []byte(base64.StdEncoding.EncodeToString(message) + "\n"),
+		"a form's value":     []byte(url.QueryEscape(base64.StdEncoding.EncodeToString(message))),
+		"a form's body":      []byte(url.Values{"RelayState": {"x"}, "SAMLResponse": {base64.StdEncoding.EncodeToString(message)}}.Encode()),
+		"a body's beginning": []byte("SAMLResponse=" + url.QueryEscape(base64.StdEncoding.EncodeToString(message)) + "&RelayState=x"),
+	} {
 		found, exit := d.check(form, "--request-id", "_request-1")
 		if exit != exitOK {
 			t.Fatalf("%s: exit %d: %v", name, exit, found)

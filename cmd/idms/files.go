@@ -1,10 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"idms/internal/fault"
 	"idms/internal/idms"
@@ -49,15 +49,11 @@ func (p *program) readRecords(name string) (idms.File, error) {
 	}
 	file, problems := idms.ParseFile(data, beside)
 	if problems.Any() {
-		return idms.File{}, fault.New(fault.Invalid, "%s has problems:\n%s", name, indent(problems))
+		return idms.File{}, fault.New(fault.Invalid, "%s has problems:\n%s", name, indent(problems.String()))
 	}
 	return file, nil
 }
 
-func indent(problems fault.Problems) string {
-	text := ""
-	for _, problem := range problems {
-		text += fmt.Sprintf("  %s: %s\n", problem.Field, problem.Message)
-	}
-	return text
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(text, "\n", "\n  ")
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -79,9 +81,14 @@ type house struct {
 	log   *slog.Logger
 }
 
+// sqliteFile is where everything is kept when no other database is named.
+func sqliteFile(cfg config.Config) string { return filepath.Join(cfg.Data, "idms.sqlite") }
+
 // open opens the store and what stands on it.
 func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
-	box, err := secret.Open(cfg.Keyset)
+	_, err := os.Stat(cfg.Keyset)
+	lost := errors.Is(err, fs.ErrNotExist) // or never made, on the first start
+	box, err := keyset(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +97,19 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 		h.kind = "postgresql"
 	}
 	h.store, err = store.Open(p.ctx, store.Config{
-		URL: cfg.Database, Path: filepath.Join(cfg.Data, "idms.sqlite"),
+		URL: cfg.Database, Path: sqliteFile(cfg),
 		Box: box, Log: log, Clock: p.clock, NewKey: p.newKey,
 		Retention: store.Retention{
 			Traces: cfg.Retention.Traces, Unverified: cfg.Retention.Unverified,
 			Audit: cfg.Retention.Audit, Idle: cfg.Session.Idle,
 		},
 	})
+	if lost && errors.Is(err, secret.ErrSealed) {
+		// The one made a moment ago is of no use to anybody, and must not end up in
+		// a backup in place of the one that is looked for.
+		_ = os.Remove(cfg.Keyset)
+		return nil, fault.New(fault.Invalid, "The keyset %s is missing, and the database holds what it sealed. Put it back from its backup, and start again. Nothing was changed.", cfg.Keyset)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +124,13 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 		},
 	})
 	return h, nil
+}
+
+func keyset(cfg config.Config) (*secret.Box, error) {
+	if cfg.KeysetText != "" {
+		return secret.Parse([]byte(cfg.KeysetText))
+	}
+	return secret.Open(cfg.Keyset)
 }
 
 func (h *house) Close() { _ = h.store.Close() }
