@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"idms/internal/fault"
 	"idms/internal/secret"
 )
 
@@ -16,6 +17,9 @@ func (c rotateCommand) Run(p *program) error {
 	cfg, err := c.load(p, nil)
 	if err != nil {
 		return err
+	}
+	if cfg.KeysetText != "" {
+		return fault.New(fault.Invalid, "The keyset comes as text (keyset_text). Write it to a file, rotate that with IDMS_KEYSET, and put its text back.")
 	}
 	if err := secret.Rotate(cfg.Keyset); err != nil {
 		return err

@@ -32,6 +32,7 @@ type Config struct {
 	Data           string   `koanf:"data"`            // folder: the SQLite file and the keyset
 	Database       string   `koanf:"database"`        // postgres://…; "" is SQLite in Data
 	Keyset         string   `koanf:"keyset"`          // file; "" is keyset.json in Data
+	KeysetText     string   `koanf:"keyset_text"`     // the keyset itself instead of a file: for a secret that comes by environment
 	PortalName     string   `koanf:"portal_name"`     // what the login page calls the portal
 	TrustedProxies []string `koanf:"trusted_proxies"` // CIDR; only their X-Forwarded-For counts
 	AllowPlainHTTP bool     `koanf:"allow_plain_http"`
