@@ -25,8 +25,7 @@ func Pointing(group, record string, associations []Association) []Pointer {
 }
 
 // Deletable is nil for a group that no rule points at, and otherwise a
-// Conflict that names the rules: whoever deletes the group all the same has
-// read them (S38).
+// Conflict that names the rules (S38).
 func Deletable(group string, pointers []Pointer) error {
 	if len(pointers) == 0 {
 		return nil
@@ -39,5 +38,5 @@ func Deletable(group string, pointers []Pointer) error {
 	if len(names) == 1 {
 		rules = "the rule"
 	}
-	return fault.New(fault.Conflict, "The group %s is used by %s %s. Delete or change them first, or delete the group together with them.", group, rules, strings.Join(names, ", "))
+	return fault.New(fault.Conflict, "The group %s is used by %s %s. Delete or change them first.", group, rules, strings.Join(names, ", "))
 }

@@ -323,7 +323,7 @@ func TestAGroupThatRulesPointAtIsNotDeletedUnseen(t *testing.T) {
 	if fault.KindOf(err) != fault.Conflict {
 		t.Errorf("kind = %v", fault.KindOf(err))
 	}
-	if got, want := fault.Sentence(err), "The group ops is used by the rules admins of acme, admins-old of acme. Delete or change them first, or delete the group together with them."; got != want {
+	if got, want := fault.Sentence(err), "The group ops is used by the rules admins of acme, admins-old of acme. Delete or change them first."; got != want {
 		t.Errorf("got %q", got)
 	}
 	if err := Deletable("hr", Pointing("hr", "acme", associations)); err != nil {

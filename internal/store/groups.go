@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
 
@@ -51,9 +49,8 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 		if err != nil {
 			return err
 		}
-		if len(pointing) > 0 {
-			return fault.New(fault.Conflict, "The group %q cannot be deleted, because rules add people to it: %s. Take these rules away first.",
-				key, strings.Join(pointing, ", "))
+		if err := groups.Deletable(key, pointing); err != nil {
+			return err
 		}
 		var group groupRow
 		found := tx.db.Limit(1).Find(&group, "key = ?", asked(key))
@@ -71,20 +68,15 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 	})
 }
 
-// rulesPointingAt are the associations of all current records whose group it
-// is, as record-key/rule-key.
-func (tx *Tx) rulesPointingAt(group string) ([]string, error) {
+// rulesPointingAt are the associations of all current records that name a group.
+func (tx *Tx) rulesPointingAt(group string) ([]groups.Pointer, error) {
 	all, err := records(tx.db)
 	if err != nil {
 		return nil, err
 	}
-	var pointing []string
+	var pointing []groups.Pointer
 	for _, record := range all {
-		for _, association := range record.Associations {
-			if association.Group == group {
-				pointing = append(pointing, fmt.Sprintf("%s/%s", record.Key, association.Key))
-			}
-		}
+		pointing = append(pointing, groups.Pointing(group, record.Key, record.Associations)...)
 	}
 	return pointing, nil
 }

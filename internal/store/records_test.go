@@ -289,7 +289,7 @@ func TestAGroupThatARulePointsAtCannotBeDeletedS38(t *testing.T) {
 		v := loggedIn(t, s, acme, "ada", "platform", "audit")
 
 		err := s.DeleteGroup(ctx, "platform", bob)
-		if fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Sentence(err), "acme/in-platform, beta/in-platform") {
+		if fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Sentence(err), "in-platform of acme, in-platform of beta") {
 			t.Errorf("deleted with %v", err)
 		}
 		apply(t, s, idms.File{Records: []idms.Record{sample("acme", "audit"), sample("beta")}})
