@@ -88,6 +88,9 @@ func (v *Verifier) readSignature(parent, signature *etree.Element) (form signatu
 		return form, &malformed{code: trace.SignatureStructure, why: why}
 	}
 
+	if bulk(signature) > maxSignature {
+		return structure("more in it than a signature has")
+	}
 	parts, ok := exactly(signature, dsig.SignedInfoTag, dsig.SignatureValueTag)
 	if !ok {
 		return structure("not one SignedInfo, one SignatureValue and at most one KeyInfo, in this order")
@@ -166,6 +169,33 @@ func (v *Verifier) readSignature(parent, signature *etree.Element) (form signatu
 		return structure("a transform with content")
 	}
 	return form, v.allow(&form, canonicalizations[algorithm(list[1])], "transform ", algorithm(list[1]))
+}
+
+// maxSignature bounds a Signature, in bytes of its names, attributes and text;
+// KeyInfo aside, which is left out before anything is verified. All else is
+// canonicalised and parsed once for every key of the record, before any of them
+// vouches for it (M05). With a key of 8,192 bits and a long PrefixList it has
+// some 3 KiB.
+const maxSignature = 32 << 10
+
+// bulk is how much an element of a signature holds, KeyInfo aside.
+func bulk(element *etree.Element) int {
+	sum := len(element.Space) + len(element.Tag)
+	for i := range element.Attr {
+		attr := &element.Attr[i]
+		sum += len(attr.Space) + len(attr.Key) + len(attr.Value)
+	}
+	for _, token := range element.Child {
+		switch token := token.(type) {
+		case *etree.CharData:
+			sum += len(token.Data)
+		case *etree.Element:
+			if token.Tag != dsig.KeyInfoTag {
+				sum += bulk(token)
+			}
+		}
+	}
+	return sum
 }
 
 // exactly returns the children of an element of a signature when they have
