@@ -37,38 +37,6 @@ var metadataLimits = scanLimits{
 	xmlns:      true,
 }
 
-// ParseMetadata reads an identity provider out of SAML 2.0 metadata (M25): an
-// EntityDescriptor, or an EntitiesDescriptor in which entityID says which
-// entity is meant; "" is the only identity provider in it. Signatures on
-// metadata are not looked at: an administrator vouches for what they paste.
-// Errors are fault.Invalid and say what to do.
-func ParseMetadata(doc []byte, entityID string) (IdP, error) {
-	entities, err := readMetadata(doc)
-	if err != nil {
-		return IdP{}, err
-	}
-	entity, err := entities.choose(entityID)
-	if err != nil {
-		return IdP{}, err
-	}
-	idp, _, err := entity.idp()
-	return idp, err
-}
-
-// Entities are the IDs of the identity providers in metadata, in document
-// order, for an administrator to choose from.
-func Entities(doc []byte) ([]string, error) {
-	entities, err := readMetadata(doc)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, one := range entities.identityProviders() {
-		ids = append(ids, one.id)
-	}
-	return ids, nil
-}
-
 // entity is one EntityDescriptor.
 type entity struct {
 	element *etree.Element
@@ -82,6 +50,9 @@ type entities []entity
 // metadata.
 var errWhichEntity = errors.New("the issuer does not name one entity of the metadata")
 
+// readMetadata reads SAML 2.0 metadata (M25): an EntityDescriptor or an
+// EntitiesDescriptor. Signatures on it are not looked at: an administrator
+// vouches for what they paste. Errors are fault.Invalid and say what to do.
 func readMetadata(doc []byte) (entities, error) {
 	if len(doc) > MaxMetadata {
 		return nil, fault.New(fault.Invalid, "Metadata has at most %d MiB. Cut a federation's file down to the one EntityDescriptor.", MaxMetadata>>20)

@@ -134,7 +134,7 @@ func TestOurMetadataWithoutKeysIsStillMetadata(t *testing.T) {
 // A frequent mistake at set-up: pasting ours where the provider's belongs.
 func TestOurOwnMetadataIsRecognisedWhenPastedBack(t *testing.T) {
 	text, _ := spMetadata(t, Settings{}, Settings{}.SP("acme", "https://idms.example", []Key{serviceKey()}))
-	_, err := ParseMetadata([]byte(text), "")
+	_, err := parseMetadata([]byte(text), "")
 	if !strings.Contains(fault.Sentence(err), "perhaps our own") {
 		t.Errorf("says %v", err)
 	}

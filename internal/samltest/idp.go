@@ -61,16 +61,6 @@ func (p *IdP) Settings() saml.Settings {
 	return saml.Settings{Issuer: p.EntityID, Metadata: string(p.Metadata()), ClockSkew: saml.DefaultClockSkew}
 }
 
-// SettingsByHand are the same without metadata: addresses and certificates as
-// one copies them from the provider's pages.
-func (p *IdP) SettingsByHand() saml.Settings {
-	settings := saml.Settings{Issuer: p.EntityID, SSOURL: p.SSO, LogoutURL: p.Logout, ClockSkew: saml.DefaultClockSkew}
-	for _, key := range p.Keys {
-		settings.Certificates = append(settings.Certificates, certificatePEM(key.Certificate))
-	}
-	return settings
-}
-
 // Metadata is the provider's EntityDescriptor (SAML metadata 2.3.2).
 func (p *IdP) Metadata() []byte {
 	doc := etree.NewDocument()

@@ -136,17 +136,6 @@ func (s *Store) EndSession(ctx context.Context, id string) (bool, error) {
 	return ended == 1, err
 }
 
-// EndSessionsOfUser ends every session of a person and says how many they were.
-func (s *Store) EndSessionsOfUser(ctx context.Context, userID string) (int, error) {
-	return endSessions(s.write.WithContext(ctx), "user_id = ?", userID)
-}
-
-// EndSessionsOfRecord ends every session that came through a record and says
-// how many they were.
-func (s *Store) EndSessionsOfRecord(ctx context.Context, recordID string) (int, error) {
-	return endSessions(s.write.WithContext(ctx), "record_id = ?", recordID)
-}
-
 func endSessions(db *gorm.DB, which string, id string) (int, error) {
 	done := db.Exec("DELETE FROM sessions WHERE "+which, id)
 	return int(done.RowsAffected), wrap(done.Error, "end sessions")

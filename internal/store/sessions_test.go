@@ -113,8 +113,6 @@ func TestEndingSessionsEndsTheOnesNamed(t *testing.T) {
 			{"one", func() (int, error) { return ended(s.EndSession(ctx, again.session.ID)) }, 1, []string{"ada", "grace", "other"}},
 			{"the same one again", func() (int, error) { return ended(s.EndSession(ctx, again.session.ID)) }, 0, []string{"ada", "grace", "other"}},
 			{"what is no ID", func() (int, error) { return ended(s.EndSession(ctx, "x")) }, 0, []string{"ada", "grace", "other"}},
-			{"a person's", func() (int, error) { return s.EndSessionsOfUser(ctx, ada.account.ID) }, 1, []string{"grace", "other"}},
-			{"a record's", func() (int, error) { return s.EndSessionsOfRecord(ctx, acme.ID) }, 1, []string{"other"}},
 		} {
 			if n, err := step.end(); err != nil || n != step.want {
 				t.Errorf("%s: %d ended (%v), want %d", step.name, n, err, step.want)
