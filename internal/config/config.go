@@ -5,11 +5,15 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +110,9 @@ func Load(file string, environ []string, flags map[string]any) (Config, error) {
 			if strings.HasPrefix(name, "test_") {
 				return "", nil // what the tests of this repository look at
 			}
+			if kubernetes.MatchString(name) {
+				return "", nil
+			}
 			return strings.ReplaceAll(name, "__", "."), value
 		},
 	})
@@ -116,24 +123,75 @@ func Load(file string, environ []string, flags map[string]any) (Config, error) {
 		return c, fault.Hide(err, fault.Invalid, "The flags could not be read.")
 	}
 
-	// ErrorUnused: a misspelt setting must not be a setting silently left alone.
+	// A misspelt setting must not be a setting silently left alone.
+	if problems := unknown(k.Keys()); problems.Any() {
+		return c, problems.Err()
+	}
 	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		Result:           &c,
 		TagName:          "koanf",
 		ErrorUnused:      true,
 		WeaklyTypedInput: true, // the environment has only strings
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			mapstructure.StringToTimeDurationHookFunc(),
+			duration,
 			mapstructure.StringToSliceHookFunc(","),
 		),
 	}})
 	if err != nil {
-		return c, fault.New(fault.Invalid, "a setting is unknown or has the wrong form (docs/reference/configuration.md lists them): %v", err)
+		return c, fault.New(fault.Invalid, "a setting has the wrong form (docs/reference/configuration.md lists them): %s",
+			strings.TrimPrefix(err.Error(), "decoding failed due to the following error(s):\n\n"))
+	}
+	if !k.Exists("session.idle") {
+		c.Session.Idle = min(c.Session.Idle, c.Session.Length)
 	}
 	if c.Keyset == "" {
 		c.Keyset = filepath.Join(c.Data, "keyset.json")
 	}
 	return c, c.Check().Err()
+}
+
+// kubernetes is what a Service named idms puts into the environment of every pod
+// beside it, after IDMS_. None of it is meant for us.
+var kubernetes = regexp.MustCompile(`^(service_host|service_port(_.*)?|port(_\d+_.*)?)$`)
+
+// unknown finds the names that are no settings.
+func unknown(names []string) fault.Problems {
+	var problems fault.Problems
+	known := settings(reflect.TypeFor[Config](), "")
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			problems.Add(name, "there is no such setting (docs/reference/configuration.md lists them)")
+		}
+	}
+	return problems
+}
+
+// settings are the names of all settings, as docs/reference/configuration.md
+// has them.
+func settings(of reflect.Type, under string) []string {
+	var names []string
+	for field := range of.Fields() {
+		name := fault.Join(under, field.Tag.Get("koanf"))
+		if field.Type.Kind() == reflect.Struct {
+			names = append(names, settings(field.Type, name)...)
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// duration reads a time with its unit. A number without one is refused: it
+// would count nanoseconds.
+func duration(from, to reflect.Type, value any) (any, error) {
+	if to != reflect.TypeFor[time.Duration]() || from == to {
+		return value, nil
+	}
+	parsed, err := time.ParseDuration(fmt.Sprint(value)) // 0 needs no unit
+	if err != nil {
+		return nil, fmt.Errorf("needs a time with its unit such as 90s, 15m or 12h, and is %v", value)
+	}
+	return parsed, nil
 }
 
 func readFile(name string) ([]byte, error) {
@@ -167,7 +225,7 @@ func (c Config) Bases() []string {
 }
 
 // LocalName is how a browser on this machine reaches an address: localhost when
-// it is loopback, or everywhere.
+// it is loopback, or everywhere. The port of http is left out, as browsers do.
 func LocalName(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -175,6 +233,9 @@ func LocalName(listen string) string {
 	}
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		host = "localhost"
+	}
+	if port == "80" && !strings.Contains(host, ":") {
+		return host
 	}
 	return net.JoinHostPort(host, port)
 }
@@ -217,6 +278,10 @@ func (c Config) checkBase(problems *fault.Problems, base string) {
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		problems.Add("base_urls", "%q is not scheme://host[:port] without a path", base)
 		return
+	}
+	// Providers compare the addresses made of it letter by letter.
+	if port := map[string]string{"https": "443", "http": "80"}[u.Scheme]; strings.ToLower(u.Host) != u.Host || u.Port() == port {
+		problems.Add("base_urls", "%s: write the host in small letters, and leave out the port %s", base, port)
 	}
 	if u.Scheme == "http" && !c.AllowPlainHTTP && !loopback(u.Hostname()) {
 		problems.Add("base_urls", "%s would send session cookies in the clear; use https, or say allow_plain_http when you know what you do", base)

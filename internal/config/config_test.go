@@ -42,6 +42,30 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	}
 }
 
+func TestASessionShorterThanTheIdleTimeNeedsNoIdleTime(t *testing.T) {
+	c, err := Load("", []string{"IDMS_SESSION__LENGTH=1h"}, nil)
+	if err != nil || c.Session.Idle != time.Hour {
+		t.Errorf("idle %v, %v", c.Session.Idle, err)
+	}
+	if c, err = Load("", nil, map[string]any{"session.idle": 0}); err != nil || c.Session.Idle != 0 {
+		t.Errorf("never: idle %v, %v", c.Session.Idle, err)
+	}
+}
+
+// A Service named idms gives every pod beside it these variables.
+func TestWhatKubernetesPutsIntoTheEnvironmentIsNoSetting(t *testing.T) {
+	environ := []string{
+		"IDMS_SERVICE_HOST=10.0.0.1", "IDMS_SERVICE_PORT=80", "IDMS_SERVICE_PORT_HTTP=80", "IDMS_PORT=tcp://10.0.0.1:80",
+		"IDMS_PORT_80_TCP=tcp://10.0.0.1:80", "IDMS_PORT_80_TCP_ADDR=10.0.0.1",
+	}
+	if _, err := Load("", environ, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load("", []string{"IDMS_PORTAL=x"}, nil); err == nil {
+		t.Error("a misspelt setting passed")
+	}
+}
+
 func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -51,7 +75,12 @@ func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
 		{"cookies in the clear off loopback", map[string]any{"base_urls": []string{"http://login.example.com"}}, "in the clear"},
 		{"a base URL with a path", map[string]any{"base_urls": []string{"https://a.example/x"}}, "without a path"},
 		{"a base URL with a slash", map[string]any{"base_urls": []string{"https://a.example/"}}, "without a path"},
-		{"a misspelt setting", map[string]any{"sesion.idle": "3m"}, "sesion"},
+		{"a base URL with the port of https", map[string]any{"base_urls": []string{"https://a.example:443"}}, "leave out the port 443"},
+		{"a base URL in capitals", map[string]any{"base_urls": []string{"https://A.example"}}, "small letters"},
+		{"a misspelt setting", map[string]any{"sesion.idle": "3m"}, "sesion.idle: there is no such setting"},
+		{"a group of settings that is one", map[string]any{"session": "3m"}, "session: there is no such setting"},
+		{"a number of no unit", map[string]any{"session.idle": 30}, "90s"},
+		{"a unit nobody knows", map[string]any{"session.length": "90d"}, "'session.length' needs a time with its unit"},
 		{"an idle time longer than the session", map[string]any{"session.idle": "13h"}, "session.idle"},
 		{"a duration without unit", map[string]any{"session.idle": "soon"}, "idle"},
 		{"an odd database", map[string]any{"database": "mysql://x"}, "database"},
