@@ -137,6 +137,7 @@ type parser struct {
 	namespaces []binding
 	ids        idSet
 	attrs      []etree.Attr // of the start tag being read
+	uris       []string     // the namespaces of attrs; "" of those without a prefix of their own
 	buf        []byte       // of the value being rewritten
 
 	build bool
@@ -689,20 +690,23 @@ func (p *parser) resolve(prefix string) bool {
 	if prefix != "" && p.namespace(prefix) == "" {
 		return p.fail(trace.XMLAmbiguous, "an undeclared prefix")
 	}
+	p.uris = p.uris[:0]
 	for i := range p.attrs {
 		attr := &p.attrs[i]
 		if attr.Space == "" || attr.Space == "xmlns" || attr.Space == "xml" {
+			p.uris = append(p.uris, "")
 			continue
 		}
 		uri := p.namespace(attr.Space)
 		if uri == "" {
 			return p.fail(trace.XMLAmbiguous, "an undeclared prefix")
 		}
-		for j := range p.attrs[:i] {
-			if other := &p.attrs[j]; other.Key == attr.Key && other.Space != "" && p.namespace(other.Space) == uri {
+		for j, other := range p.uris {
+			if other == uri && p.attrs[j].Key == attr.Key {
 				return p.fail(trace.XMLForbidden, "an attribute twice")
 			}
 		}
+		p.uris = append(p.uris, uri)
 	}
 	return true
 }
