@@ -81,7 +81,7 @@ func (c demoCommand) Run(p *program) (err error) {
 	identities := web.Server(provider, log)
 	go func() { _ = identities.Serve(there) }()
 	defer identities.Close()
-	if err := c.tell(p, cfg.BaseURLs[0], provider); err != nil {
+	if err := c.tell(p, cfg, provider); err != nil {
 		return err
 	}
 	return house.serve(p.ctx, here, web.Server(site, log))
@@ -102,7 +102,8 @@ func listenNear(p *program, port int) (net.Listener, error) {
 }
 
 // tell prints where to go, who is there, and what to expect.
-func (c demoCommand) tell(p *program, base string, provider http.Handler) error {
+func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler) error {
+	base := cfg.BaseURLs[0]
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nThe demo is ready:  %s\n", base)
 	fmt.Fprintf(&text, "Every page's states: %s/dev/pages\n\n", base)
@@ -120,6 +121,7 @@ func (c demoCommand) tell(p *program, base string, provider http.Handler) error 
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintf(&text, "\nWhoever is refused sees a reference. This explains it, in another terminal:\n\n  idms trace REFERENCE --data %s\n", cfg.Data)
 	text.WriteString("\nNothing is kept. Ctrl-C ends it.\n")
 	_, err := fmt.Fprintln(p.stdout, text.String())
 	return err
