@@ -7,7 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"idms/internal/trace"
 )
 
 // Bounds of what a diff shows. The whole documents stay in the versions.
@@ -152,12 +153,9 @@ func show(value any) string {
 
 // cut shortens a value for the event, at a character and with its whole length.
 func cut(text string) string {
-	if len(text) <= MaxShown {
+	beginning := trace.Beginning(text, MaxShown)
+	if beginning == text {
 		return text
 	}
-	end := MaxShown
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s… (%d bytes)", text[:end], len(text))
+	return fmt.Sprintf("%s… (%d bytes)", beginning, len(text))
 }

@@ -3,7 +3,6 @@ package idms
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"idms/internal/rules"
 	"idms/internal/trace"
@@ -132,16 +131,7 @@ func show(value string) string {
 }
 
 // beginning is at most maxShown bytes of a text, in whole characters.
-func beginning(text string) string {
-	if len(text) <= maxShown {
-		return text
-	}
-	end := maxShown
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end]
-}
+func beginning(text string) string { return trace.Beginning(text, maxShown) }
 
 func count(n int, one, many string) string {
 	if n == 1 {

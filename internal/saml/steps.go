@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"idms/internal/trace"
 )
@@ -124,14 +123,11 @@ const maxShown = 256
 // shown makes text from outside fit to be read by an administrator: bounded,
 // in quotes, with control characters and those that turn lines around escaped.
 func shown(text string) string {
-	if len(text) <= maxShown {
+	beginning := trace.Beginning(text, maxShown)
+	if beginning == text {
 		return strconv.Quote(text)
 	}
-	cut := maxShown
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return strconv.Quote(text[:cut]) + "… (" + strconv.Itoa(len(text)) + " bytes)"
+	return strconv.Quote(beginning) + "… (" + strconv.Itoa(len(text)) + " bytes)"
 }
 
 // shownAll is shown for a list, of which a trace holds only the beginning.
