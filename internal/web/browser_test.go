@@ -1,9 +1,7 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,23 +40,7 @@ func TestEverySampleStateIsReadableByEverybody(t *testing.T) {
 		if oneOfMany.MatchString(name) && !slices.Contains(chosen, name) {
 			continue // the same page with other words
 		}
-		for _, view := range []struct {
-			dark          bool
-			width, height int64
-		}{{false, 320, 640}, {true, 1280, 900}} {
-			tab.Dark(t, view.dark)
-			tab.Size(t, view.width, view.height)
-			tab.Open(t, base+"/dev/pages/"+name)
-			if wide := tab.SidewaysScroll(t); wide > 0 {
-				t.Errorf("%s scrolls sideways by %d pixels at %d", name, wide, view.width)
-			}
-			for _, violation := range tab.Violations(t) {
-				t.Errorf("%s, dark %v, %d pixels: %s", name, view.dark, view.width, violation)
-			}
-			if os.Getenv(browser.Screenshots) != "" {
-				tab.Screenshot(t, fmt.Sprintf("%s-%d", name, view.width))
-			}
-		}
+		tab.Readable(t, base+"/dev/pages/"+name, name)
 	}
 	for _, problem := range tab.Problems() {
 		// A page whose status is an error is one of the states.

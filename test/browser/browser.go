@@ -265,6 +265,31 @@ func (b *Browser) Violations(t testing.TB) []Violation {
 		`axe.run(document, {resultTypes: ["violations"]}).then(result => result.violations)`, chromedp.EvalAwaitPromise))
 }
 
+// Readable opens a page as people with small screens and people in the dark see
+// it. It fails the test where the page scrolls sideways and for each violation
+// that axe-core finds; both views are kept as NAME-WIDTH.png where the environment
+// names a folder for screenshots.
+func (b *Browser) Readable(t testing.TB, address, name string) {
+	t.Helper()
+	for _, view := range []struct {
+		dark          bool
+		width, height int64
+	}{{false, 320, 640}, {true, 1280, 900}} {
+		b.Dark(t, view.dark)
+		b.Size(t, view.width, view.height)
+		b.Open(t, address)
+		if wide := b.SidewaysScroll(t); wide > 0 {
+			t.Errorf("%s scrolls sideways by %d pixels at %d", name, wide, view.width)
+		}
+		for _, violation := range b.Violations(t) {
+			t.Errorf("%s, dark %v, %d pixels: %s", name, view.dark, view.width, violation)
+		}
+		if os.Getenv(Screenshots) != "" {
+			b.Screenshot(t, fmt.Sprintf("%s-%d", name, view.width))
+		}
+	}
+}
+
 // Accessible fails the test for each violation that axe-core finds on the page.
 func (b *Browser) Accessible(t testing.TB) {
 	t.Helper()

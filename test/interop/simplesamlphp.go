@@ -20,7 +20,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -31,6 +30,7 @@ import (
 	"time"
 
 	"idms/test/needs"
+	"idms/test/program"
 )
 
 // Person is somebody whom the identity provider can vouch for.
@@ -92,7 +92,7 @@ func StartSimpleSAMLphp(t testing.TB, people ...Person) *SimpleSAMLphp {
 	// second and a third look are allowed. PHP does not tell a port it chose.
 	var problem error
 	for range 3 {
-		address := freeAddress(t)
+		address := program.FreeAddress(t)
 		idp := &SimpleSAMLphp{
 			base:   "http://" + address + "/",
 			config: filepath.Join(folder, "config"),
@@ -363,16 +363,6 @@ func certificateData(t testing.TB, certificate []byte) string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))), "\n")
 	return strings.Join(lines[1:len(lines)-1], "")
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func secret(t testing.TB) string {
