@@ -350,6 +350,9 @@ func (open opener) read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "The file cannot be read: %s", err)
 	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fault.New(fault.Invalid, "The file is empty.")
+	}
 	return data, nil
 }
 

@@ -56,6 +56,8 @@ func files(path string) ([]byte, error) {
 		var picture bytes.Buffer
 		err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 200, 100)))
 		return picture.Bytes(), err
+	case "empty.xml":
+		return []byte("\n"), nil
 	case "huge.xml":
 		return make([]byte, MaxFile+1), nil
 	}
@@ -346,6 +348,7 @@ func TestAFileIsReadStrictly(t *testing.T) {
 		{"no UTF-8", "groups: [{key: \xff}]", "UTF-8"},
 		{"no YAML", "groups: [", "cannot be read as YAML"},
 		{"a file over the limit", strings.Repeat(" ", MaxFile+1), "more than 16 MiB"},
+		{"a named file that is empty", minimal + "      metadata_file: empty.xml\n", "saml.metadata_file: The file is empty."},
 		{"a named file over the limit", minimal + "      metadata_file: huge.xml\n", "more than 16 MiB"},
 		{"two icons", "records: [{button: {icon: eA==, icon_file: acme.png}}]", "given twice"},
 		{"an icon that is none", "records: [{button: {icon: eA==}}]", "Choose it again"},

@@ -69,9 +69,10 @@ func NewRef() string {
 	return string(ref)
 }
 
-// parseRef accepts a reference as a person types it.
+// parseRef accepts a reference as a person types it, or copies it out of a
+// sentence.
 func parseRef(text string) (string, bool) {
-	ref := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(strings.TrimSpace(text)))
+	ref := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(strings.Trim(text, " \t\r\n.,;:\"'")))
 	return ref, len(ref) == refLength && strings.Trim(ref, crockford) == ""
 }
 
@@ -119,7 +120,7 @@ func (s *Store) saveTrace(db *gorm.DB, t Trace) error {
 func (s *Store) Trace(ctx context.Context, ref string) (Trace, error) {
 	parsed, ok := parseRef(ref)
 	if !ok {
-		return Trace{}, fault.New(fault.NotFound, "%q is not a reference. It has ten letters and digits.", ref)
+		return Trace{}, fault.New(fault.NotFound, "%q is not a reference. It has ten letters and digits, and stands on the page that refuses a login. What other pages show, sixteen small letters and digits, is an id in the log.", ref)
 	}
 	var row traceRow
 	found := s.read.WithContext(ctx).Limit(1).Find(&row, "ref = ?", parsed)

@@ -24,7 +24,7 @@ func TestATraceIsFoundByItsReferenceHoweverItIsTypedS61(t *testing.T) {
 		must(t, s.InTx(ctx, func(tx *Tx) error { return tx.SaveTrace(kept) }))
 		admitted := Trace{Ref: "ZZZZZZZZZZ", Record: "acme", Version: 3, At: noon, Verified: true, Admitted: true}
 		must(t, s.SaveTrace(ctx, admitted))
-		for _, typed := range []string{"0123456ABC", "0123456abc", " O123-456-ABC\n", "oI23456abc", "0l23456abc"} {
+		for _, typed := range []string{"0123456ABC", "0123456abc", " O123-456-ABC\n", "oI23456abc", "0l23456abc", "0123456ABC.", "\"0123456abc\","} {
 			got, err := s.Trace(ctx, typed)
 			if err != nil || !reflect.DeepEqual(got, kept) {
 				t.Errorf("%q finds %+v (%v)", typed, got, err)
