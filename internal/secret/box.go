@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -59,13 +60,22 @@ func Open(path string) (*Box, error) {
 		err = create(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("keyset %s: %w", path, err)
+		return nil, unusable(path, err)
 	}
 	box := &Box{path: path}
 	if err := box.load(); err != nil {
-		return nil, fmt.Errorf("keyset %s: %w", path, err)
+		return nil, unusable(path, err)
 	}
 	return box, nil
+}
+
+// unusable says what to do about a file, or a folder, that this user may not read
+// or write, or that is not there.
+func unusable(path string, err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return fault.Hide(err, fault.Invalid, "The keyset "+path+" can be neither read nor made. Choose another folder, or let this user read and write there.")
+	}
+	return fmt.Errorf("keyset %s: %w", path, err)
 }
 
 // Source is where the keyset came from, for messages.

@@ -263,3 +263,14 @@ func unseals(box *Box, sealed []byte) bool {
 	got, err := box.Unseal(sealed, place)
 	return err == nil && bytes.Equal(got, plain)
 }
+
+func TestAKeysetThatCannotBeMadeSaysWhatToDo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(file, "keyset.json") // a file where a folder should be
+	if _, err := Open(path); fault.KindOf(err) != fault.Invalid || !strings.Contains(fault.Sentence(err), path) {
+		t.Errorf("it ended with %v", err)
+	}
+}
