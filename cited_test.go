@@ -66,3 +66,74 @@ func TestEveryRuleIsProvedByATestThatNamesIt(t *testing.T) {
 		}
 	}
 }
+
+// TestTheReferenceSaysWhereEachRuleIs: whoever looks a rule up finds it in the
+// file that the reference names, by its number and by the name given there.
+func TestTheReferenceSaysWhereEachRuleIs(t *testing.T) {
+	type place struct{ files, by string }
+	places := map[string]place{}
+	for file, row := range map[string]*regexp.Regexp{
+		"semantics.md": regexp.MustCompile(`(?m)^\| (S\d+) \| (.+) \| (.+) \|$`),
+		"saml.md":      regexp.MustCompile(`(?m)^\| (M\d+) \| .+ \| (.+)() \|$`),
+	} {
+		text, err := os.ReadFile(filepath.Join("docs", "reference", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range row.FindAllStringSubmatch(string(text), -1) {
+			places[match[1]] = place{match[2], match[3]}
+		}
+	}
+	backticked := regexp.MustCompile("`([^`]+)`")
+	for _, rule := range promised() {
+		files := backticked.FindAllStringSubmatch(places[rule].files, -1)
+		if len(files) == 0 {
+			t.Errorf("the reference does not say where %s is", rule)
+		}
+		for _, file := range files {
+			source := sourceOf(t, file[1])
+			if !regexp.MustCompile(`\b` + rule + `\b`).MatchString(source) {
+				t.Errorf("%s should be in %s, which does not cite it", rule, file[1])
+			}
+			if name := backticked.FindStringSubmatch(places[rule].by); name != nil && !declares(source, name[1]) {
+				t.Errorf("%s should be in %s by the name of %s, which it does not declare", rule, file[1], name[1])
+			}
+		}
+	}
+}
+
+// sourceOf is the code, without tests, of a place as the reference writes it: a
+// file or a package of internal, or a file of internal/saml.
+func sourceOf(t *testing.T, place string) string {
+	t.Helper()
+	pattern := filepath.Join("internal", place, "*.go")
+	switch {
+	case strings.Contains(place, "/"):
+		pattern = filepath.Join("internal", place)
+	case strings.HasSuffix(place, ".go"):
+		pattern = filepath.Join("internal", "saml", place)
+	}
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Errorf("the reference names %s, which is not there", place)
+	}
+	var source strings.Builder
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	return source.String()
+}
+
+// declares says whether a function, a type, a variable or a field of this name
+// is made in a source; of Type.Name the name counts.
+func declares(source, name string) bool {
+	name = regexp.QuoteMeta(name[strings.LastIndex(name, ".")+1:])
+	return regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |var |\t)` + name + `\b`).MatchString(source)
+}

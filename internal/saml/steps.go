@@ -121,7 +121,8 @@ func (r *journal) refuse(c check, code trace.Code, looked, found string, fix *tr
 const maxShown = 256
 
 // shown makes text from outside fit to be read by an administrator: bounded,
-// in quotes, with control characters and those that turn lines around escaped.
+// in quotes, with control characters and those that turn lines around escaped
+// (M26).
 func shown(text string) string {
 	beginning := trace.Beginning(text, maxShown)
 	if beginning == text {

@@ -34,7 +34,7 @@ func requestID(c echo.Context) string { return c.Response().Header().Get(request
 // the log leads to it.
 const traceKey = "trace"
 
-// account writes one line per request. No personal value is in it: the route's
+// account writes one line per request. No personal value is in it (M26): the route's
 // pattern instead of the path, no query, no address, no name.
 func (s *Site) account(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
