@@ -115,6 +115,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 	}
 	limits := saml.DefaultLimits()
 	limits.Message = cfg.Limits.Message
+	limits.Body = max(limits.Body, 2*limits.Message) // base64 and its escapes in a form
 	h.flow = login.New(login.Config{
 		Store: h.store, Clock: p.clock, Log: log, Base: cfg.Bases()[0], Limits: limits,
 		Verifications: cfg.Limits.Verifications,
@@ -137,7 +138,7 @@ func (h *house) Close() { _ = h.store.Close() }
 
 func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
 	return web.New(web.Config{
-		Flow: h.flow, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
+		Flow: h.flow, MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
 		TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,
 	})
 }

@@ -218,6 +218,9 @@ func (a *attempt) settle(ctx context.Context) (Outcome, error) {
 		return err
 	})
 	if err == errRolledBack {
+		if decision.Admitted {
+			decision = idms.Decision{} // what it would have been did not come to pass
+		}
 		return a.refuse(ctx, decision)
 	}
 	if err != nil {
@@ -359,7 +362,9 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // refuse writes down that a verified assertion was refused: the audit event,
-// the trace, and that the request is used up (S1).
+// the trace, and that the request and the assertion are used up (S1). Posted
+// again, it is a replay; otherwise whoever has one refused response could fill
+// the audit trail with it.
 func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, error) {
 	code := a.steps.Code()
 	if code == "" {
@@ -379,6 +384,9 @@ func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, 
 				return err
 			}
 		}
+		if _, err := tx.UseAssertion(a.assertion.Issuer, a.assertion.ID, a.assertion.Until); err != nil {
+			return err
+		}
 		user := ""
 		if known.Account != nil {
 			user = known.Account.ID
@@ -387,6 +395,9 @@ func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, 
 		kept.UserID = user
 		if err := tx.SaveTrace(kept); err != nil {
 			return err
+		}
+		if code == trace.Replayed {
+			return nil // the first use stands in the audit trail
 		}
 		return tx.Audit(a.event(action, code, user))
 	})

@@ -678,3 +678,21 @@ func TestS26AnExpiredSessionIsNotElevated(t *testing.T) {
 		}
 	}, func(r *idms.Record) { r.SAML.ElevationContexts = []string{strong} })
 }
+
+func TestARefusedResponsePostedAgainAndAgainIsOneEventOfTheTrail(t *testing.T) {
+	h := onSQLite(t, func(r *idms.Record) { r.SAML.AllowUnsolicited = true; r.CreateUsers = false })
+	post := h.posted(&browser{}, h.answer(saml.Request{}))
+	for i, want := range []trace.Code{trace.UserUnknown, trace.Replayed, trace.Replayed} {
+		outcome, err := h.Complete(t.Context(), post)
+		if err != nil || outcome.Refusal == nil || outcome.Refusal.Code != want {
+			t.Errorf("post %d: %+v, %v", i, outcome, err)
+		}
+		kept, err := h.store.Trace(t.Context(), outcome.Reference)
+		if err != nil || kept.Verified != (want != trace.Replayed) || kept.Admitted {
+			t.Errorf("post %d: the trace is %+v, %v", i, kept, err)
+		}
+	}
+	if events := h.events(t); len(events) != 1 {
+		t.Errorf("audit trail: %+v", events)
+	}
+}

@@ -62,7 +62,9 @@ const documentSchema = 1
 func (a *attempt) trace(decision idms.Decision) store.Trace {
 	kept := store.Trace{
 		Ref: a.ref, Record: a.edition.Key, Version: a.edition.Version, At: a.now,
-		Verified: a.verified, Admitted: decision.Admitted, Code: a.steps.Code(),
+		// A replay tells nothing new, and whoever has the response can post it again
+		// and again: its traces are bounded in number like those of garbage.
+		Verified: a.verified && a.steps.Code() != trace.Replayed, Admitted: decision.Admitted, Code: a.steps.Code(),
 	}
 	doc := document{Schema: documentSchema, Purpose: a.purpose(), Address: a.post.Address, Protocol: a.steps}
 	if decision.Steps != nil {

@@ -99,15 +99,17 @@ func (f *Flow) End(ctx context.Context, token string) (logoutURL string, err err
 		return "", nil
 	}
 	now := f.Clock()
-	visit, err := f.Store.Session(ctx, hash, now)
-	if fault.KindOf(err) == fault.NotFound {
+	visit, unknown := f.Store.Session(ctx, hash, now)
+	// Also when it opens nothing at the moment: who is unblocked later has logged
+	// out all the same.
+	if _, err := f.Store.EndSession(ctx, hash); err != nil {
+		return "", err
+	}
+	if fault.KindOf(unknown) == fault.NotFound {
 		return "", nil
 	}
-	if err != nil {
-		return "", err
-	}
-	if _, err := f.Store.EndSession(ctx, visit.Session.ID); err != nil {
-		return "", err
+	if unknown != nil {
+		return "", unknown
 	}
 	event := audit.Event{At: now, Action: audit.LoggedOut, Record: visit.Record.Key, User: visit.Account.ID}
 	if err := f.Store.Audit(ctx, event); err != nil {

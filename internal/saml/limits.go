@@ -4,7 +4,7 @@ package saml
 // M03, M20). Zero in a field means none at all: begin with [DefaultLimits].
 type Limits struct {
 	Body       int // bytes of a posted form; who reads the form keeps it
-	Message    int // bytes of the decoded message
+	Message    int // bytes of the decoded message; a form field of it takes about half as much again
 	Tokens     int // tags, runs of text and CDATA sections
 	Depth      int // of elements
 	Attributes int // XML attributes of one element, namespace declarations counted

@@ -99,6 +99,11 @@ func (s *Store) openSQLite(ctx context.Context, c Config) error {
 	if err := s.begin(ctx, c.Clock()); err != nil {
 		return errors.Join(err, s.close())
 	}
+	info, err := os.Stat(c.Path)
+	if err != nil {
+		return errors.Join(wrap(err, "look for the SQLite file"), s.close())
+	}
+	s.file = &openFile{c.Path, info}
 	return nil
 }
 

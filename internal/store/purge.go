@@ -23,7 +23,10 @@ const (
 	purgeAtOnce = 1000
 	// pendingGrace is how long an ended request stays, so that a late answer is
 	// told apart from one that nobody asked for.
-	pendingGrace = time.Hour
+	pendingGrace = 10 * time.Minute
+	// clockGrace is how far the clock of the machine that purges may be ahead of
+	// one that verifies: an assertion must not be forgotten while it is good.
+	clockGrace = time.Minute
 )
 
 // Purge removes what has been kept long enough. It works in small steps; cut
@@ -44,7 +47,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Sessions, "sessions", "id", "expires <= ?", now},
 		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, s.retention.Idle)},
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
-		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now},
+		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
 	} {
 		if step.before.IsZero() {
 			continue

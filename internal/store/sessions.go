@@ -127,16 +127,14 @@ func (s *Store) Touch(ctx context.Context, used session.Session, now time.Time) 
 		micros(now), used.ID, micros(now.Add(-touchEvery))).Error, "touch a session")
 }
 
-// EndSession ends one session. It is false when there was none.
-func (s *Store) EndSession(ctx context.Context, id string) (bool, error) {
-	if !isID(id) {
-		return false, nil
-	}
-	ended, err := endSessions(s.write.WithContext(ctx), "id = ?", id)
+// EndSession ends the session of a token, by the token's hash and whatever has
+// become of its person and its record. It is false when there was none.
+func (s *Store) EndSession(ctx context.Context, tokenHash []byte) (bool, error) {
+	ended, err := endSessions(s.write.WithContext(ctx), "token_hash = ?", tokenHash)
 	return ended == 1, err
 }
 
-func endSessions(db *gorm.DB, which string, id string) (int, error) {
-	done := db.Exec("DELETE FROM sessions WHERE "+which, id)
+func endSessions(db *gorm.DB, which string, is any) (int, error) {
+	done := db.Exec("DELETE FROM sessions WHERE "+which, is)
 	return int(done.RowsAffected), wrap(done.Error, "end sessions")
 }

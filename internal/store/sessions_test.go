@@ -81,7 +81,7 @@ func TestTheLastUseIsWrittenOnceAMinuteAndRevivesNothing(t *testing.T) {
 		if visit := visitOf(t, s, v.hash); visit.Session.Seen != late {
 			t.Errorf("last seen %v, want %v", visit.Session.Seen, late)
 		}
-		if ended, err := s.EndSession(ctx, v.session.ID); err != nil || !ended {
+		if ended, err := s.EndSession(ctx, v.hash); err != nil || !ended {
 			t.Fatalf("ended %v (%v)", ended, err)
 		}
 		must(t, s.Touch(ctx, v.session, late.Add(time.Hour)))
@@ -110,9 +110,9 @@ func TestEndingSessionsEndsTheOnesNamed(t *testing.T) {
 			want int
 			left []string
 		}{
-			{"one", func() (int, error) { return ended(s.EndSession(ctx, again.session.ID)) }, 1, []string{"ada", "grace", "other"}},
-			{"the same one again", func() (int, error) { return ended(s.EndSession(ctx, again.session.ID)) }, 0, []string{"ada", "grace", "other"}},
-			{"what is no ID", func() (int, error) { return ended(s.EndSession(ctx, "x")) }, 0, []string{"ada", "grace", "other"}},
+			{"one", func() (int, error) { return ended(s.EndSession(ctx, again.hash)) }, 1, []string{"ada", "grace", "other"}},
+			{"the same one again", func() (int, error) { return ended(s.EndSession(ctx, again.hash)) }, 0, []string{"ada", "grace", "other"}},
+			{"one that nobody has", func() (int, error) { return ended(s.EndSession(ctx, []byte("x"))) }, 0, []string{"ada", "grace", "other"}},
 		} {
 			if n, err := step.end(); err != nil || n != step.want {
 				t.Errorf("%s: %d ended (%v), want %d", step.name, n, err, step.want)
@@ -164,7 +164,7 @@ func TestAnElevationChangesTheTokenAndCanBeGivenUpS26(t *testing.T) {
 		if got := visitOf(t, s, hash).Session.ElevatedUntil; got != noon.Add(time.Minute) {
 			t.Errorf("it lasted until %v", got)
 		}
-		_, err := s.EndSession(ctx, v.session.ID)
+		_, err := s.EndSession(ctx, hash)
 		must(t, err)
 		if _, alive := elevate(v.session.ID); alive {
 			t.Error("an ended session was elevated")

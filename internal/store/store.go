@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type Store struct {
 	// are one pool.
 	read, write *gorm.DB
 	close       func() error
+	file        *openFile // of SQLite
 
 	box       *secret.Box
 	log       *slog.Logger
@@ -64,8 +66,25 @@ type Store struct {
 	unverified atomic.Uint64 // traces saved by this process, to know when to trim
 }
 
-// Ping is nil when the database answers.
+// openFile is a file as it was when it was opened.
+type openFile struct {
+	path string
+	info os.FileInfo
+}
+
+// Ping is nil when the database answers. A SQLite file that was taken away, or
+// another put in its place, would go on answering, and what is written to it is gone
+// with the process.
 func (s *Store) Ping(ctx context.Context) error {
+	if s.file != nil {
+		info, err := os.Stat(s.file.path)
+		if err != nil {
+			return wrap(err, "look for the SQLite file")
+		}
+		if !os.SameFile(info, s.file.info) {
+			return fmt.Errorf("store: %s was replaced while it was open; start anew", s.file.path)
+		}
+	}
 	db, err := s.read.DB()
 	if err != nil {
 		return err

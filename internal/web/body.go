@@ -13,7 +13,7 @@ import (
 // server's ReadTimeout ends.
 const (
 	smallPost    = 64 << 10        // bytes; nearly every response is smaller
-	largePosts   = 16              // at once, each of maxPost bytes and what is made of them
+	largePosts   = 16              // at once, each of the limit's bytes and what is made of them
 	bodyPatience = 5 * time.Second // for a place
 )
 

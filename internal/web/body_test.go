@@ -58,7 +58,7 @@ func TestAPostWithoutAPlaceIsToldToComeBack(t *testing.T) {
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	recorder := httptest.NewRecorder()
 	err := newBodies(0, 0).bound(func(c echo.Context) error {
-		_, err := readPost(c)
+		_, err := readPost(c, 1<<20)
 		return err
 	})(echo.New().NewContext(request, recorder))
 	refused, ok := errors.AsType[*echo.HTTPError](err)

@@ -24,6 +24,7 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/login"
+	"idms/internal/saml"
 )
 
 func TestARequestForAnotherHostIsMisdirected(t *testing.T) {
@@ -202,7 +203,7 @@ func TestTheACSReadsOneKindOfFormOfBoundedSizeM01(t *testing.T) {
 		{"JSON", "application/json", `{"SAMLResponse":"x"}`, http.StatusUnsupportedMediaType},
 		{"multipart", "multipart/form-data; boundary=x", "--x--", http.StatusUnsupportedMediaType},
 		{"no type", "", "SAMLResponse=x", http.StatusUnsupportedMediaType},
-		{"over 4 MiB", "application/x-www-form-urlencoded", "SAMLResponse=" + strings.Repeat("A", maxPost), http.StatusRequestEntityTooLarge},
+		{"over 4 MiB", "application/x-www-form-urlencoded", "SAMLResponse=" + strings.Repeat("A", saml.DefaultLimits().Body), http.StatusRequestEntityTooLarge},
 		{"not urlencoded", "application/x-www-form-urlencoded", "SAMLResponse=%zz", http.StatusBadRequest},
 	} {
 		request := httptest.NewRequest(http.MethodPost, "http://localhost:8080/saml/acme/acs", strings.NewReader(tt.body))
@@ -224,7 +225,7 @@ func TestAFieldGivenTwiceOrInTheAddressDoesNotCountM01(t *testing.T) {
 	} {
 		request := httptest.NewRequest(http.MethodPost, "/saml/acme/acs?SAMLResponse=q&RelayState=q", strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
-		post, err := readPost(echo.New().NewContext(request, httptest.NewRecorder()))
+		post, err := readPost(echo.New().NewContext(request, httptest.NewRecorder()), 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}

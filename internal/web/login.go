@@ -104,7 +104,7 @@ func hostOf(address string) string {
 
 // complete takes the response that a browser brings from the identity provider.
 func (s *Site) complete(c echo.Context) error {
-	post, err := readPost(c)
+	post, err := readPost(c, s.MaxPost)
 	if err != nil {
 		return err
 	}
@@ -171,13 +171,13 @@ func refusedPageOf(around frame, outcome login.Outcome, inside bool) refusedPage
 // readPost takes the form of an ACS apart: urlencoded, of bounded size, from the
 // body alone (M01). A field that is missing or given twice is left empty, which
 // the verifier refuses with a trace of its own.
-func readPost(c echo.Context) (login.Post, error) {
+func readPost(c echo.Context, maxPost int) (login.Post, error) {
 	request := c.Request()
 	kind, _, err := mime.ParseMediaType(request.Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationForm {
 		return login.Post{}, echo.NewHTTPError(http.StatusUnsupportedMediaType)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, maxPost))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, int64(maxPost)))
 	if err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return login.Post{}, echo.NewHTTPError(http.StatusRequestEntityTooLarge)

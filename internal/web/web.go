@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"idms/internal/login"
+	"idms/internal/saml"
 )
 
 // Config is what a Site is made of.
@@ -34,9 +35,12 @@ type Config struct {
 	// Limits of how often one address may begin or post a login; the zero value
 	// means DefaultLimits.
 	Limits Limits
-	Dev    bool // show every page's sample states at /dev/pages
-	Clock  func() time.Time
-	Log    *slog.Logger
+	// MaxPost bounds a posted body, in bytes (M01); 0 means that of
+	// saml.DefaultLimits.
+	MaxPost int
+	Dev     bool // show every page's sample states at /dev/pages
+	Clock   func() time.Time
+	Log     *slog.Logger
 }
 
 // Site is the pages over one Flow.
@@ -48,7 +52,6 @@ type Site struct {
 
 // Bounds of one request.
 const (
-	maxPost     = 4 << 20 // bytes of a posted body (M01)
 	maxHeader   = 64 << 10
 	handlerTime = 30 * time.Second // for everything behind one request
 )
@@ -68,6 +71,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
+	}
+	if c.MaxPost == 0 {
+		c.MaxPost = saml.DefaultLimits().Body
 	}
 	site := &Site{Config: c, origins: origins, limiter: newLimiter(c.Limits, c.Clock)}
 
