@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -189,6 +190,26 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 			t.Error("the database answers after the end")
 		}
 	})
+}
+
+// The file would go on answering from its open descriptor, and everything written
+// to it would be gone at the next start.
+func TestASQLiteFileThatWasTakenAwayIsNoDatabase(t *testing.T) {
+	folder := t.TempDir()
+	h := house{dialect: onSQLite, path: filepath.Join(folder, "idms.sqlite"), keyset: filepath.Join(folder, "keyset.json")}
+	s := h.open(t)
+	must(t, s.Ping(ctx))
+	must(t, os.Rename(h.path, h.path+".away"))
+	if err := s.Ping(ctx); err == nil {
+		t.Error("it answers without its file")
+	}
+	must(t, os.WriteFile(h.path, nil, 0o600))
+	if err := s.Ping(ctx); err == nil {
+		t.Error("it answers beside another file")
+	}
+	must(t, os.Remove(h.path))
+	must(t, os.Rename(h.path+".away", h.path))
+	must(t, s.Ping(ctx))
 }
 
 func TestASlowStatementIsLoggedWithoutItsValues(t *testing.T) {
