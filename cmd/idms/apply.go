@@ -44,6 +44,9 @@ func (c applyCommand) Run(p *program) error {
 		return err
 	}
 	p.warn(file, former, now)
+	for _, warning := range unreachable(cfg, file.Records) {
+		fmt.Fprintf(p.stderr, "warning: %s\n", warning)
+	}
 	return p.tellApplied(applied)
 }
 

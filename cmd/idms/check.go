@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"idms/internal/config"
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
@@ -37,6 +38,9 @@ func (c checkCommand) Run(p *program) error {
 	record, err := c.record(p)
 	if err != nil {
 		return err
+	}
+	if err := config.CheckBase(c.BaseURL); err != nil {
+		return fault.New(fault.Invalid, "--base-url: %v", err)
 	}
 	policy, verifier, err := c.compile(p, record)
 	if err != nil {

@@ -85,13 +85,22 @@ func main() {
 
 // run carries out one command line and returns its exit code.
 func (p *program) run(args []string) int {
+	alone := len(args) == 0
+	if alone {
+		args = []string{"--help"}
+	}
 	var line commandLine
 	parser, err := kong.New(&line,
 		kong.Name("idms"),
 		kong.Description("Logs people of a company's identity provider into a cloud portal, by rules that explain themselves."),
 		kong.UsageOnError(),
 		kong.Writers(p.stdout, p.stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Exit(func(code int) {
+			if alone {
+				code = exitUsage
+			}
+			panic(exited(code))
+		}),
 		kong.Bind(p),
 	)
 	if err != nil {

@@ -59,6 +59,13 @@ func (c serveCommand) Run(p *program) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	records, err := house.store.Records(p.ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	for _, warning := range unreachable(cfg, records) {
+		log.Warn(warning)
+	}
 	log.Info("listening", "address", listener.Addr().String(), "base_urls", cfg.BaseURLs, "database", house.kind)
 	return house.serve(p.ctx, listener, web.Server(site, log))
 }

@@ -274,18 +274,26 @@ func (c Config) Check() fault.Problems {
 }
 
 func (c Config) checkBase(problems *fault.Problems, base string) {
+	if err := CheckBase(base); err != nil {
+		problems.Add("base_urls", "%v", err)
+		return
+	}
+	if u, _ := url.Parse(base); u.Scheme == "http" && !c.AllowPlainHTTP && !loopback(u.Hostname()) {
+		problems.Add("base_urls", "%s would send session cookies in the clear; use https, or say allow_plain_http when you know what you do", base)
+	}
+}
+
+// CheckBase says what is wrong with the form of a public address.
+func CheckBase(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		problems.Add("base_urls", "%q is not scheme://host[:port] without a path", base)
-		return
+		return fmt.Errorf("%q is not scheme://host[:port] without a path", base)
 	}
 	// Providers compare the addresses made of it letter by letter.
 	if port := map[string]string{"https": "443", "http": "80"}[u.Scheme]; strings.ToLower(u.Host) != u.Host || u.Port() == port {
-		problems.Add("base_urls", "%s: write the host in small letters, and leave out the port %s", base, port)
+		return fmt.Errorf("%s: write the host in small letters, and leave out the port %s", base, port)
 	}
-	if u.Scheme == "http" && !c.AllowPlainHTTP && !loopback(u.Hostname()) {
-		problems.Add("base_urls", "%s would send session cookies in the clear; use https, or say allow_plain_http when you know what you do", base)
-	}
+	return nil
 }
 
 func loopback(host string) bool {

@@ -28,6 +28,9 @@ var template = aead.XAES256GCM192BitNonceKeyTemplate
 func Rotate(path string) error {
 	// The new file is also the lock: the second of two rotations at once would
 	// lose the first one's key, and what it sealed.
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return fault.Hide(err, fault.Invalid, "There is no keyset at "+path+". Name the data folder or the keyset of the running service.")
+	}
 	next := path + ".new"
 	file, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {

@@ -14,10 +14,13 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -27,6 +30,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
+	"idms/internal/fault"
 
 	"idms/internal/saml"
 	"idms/internal/secret"
@@ -116,7 +120,7 @@ func (s *Store) InTx(ctx context.Context, use func(tx *Tx) error) error {
 			return use(&Tx{store: s, db: db})
 		})
 		if try == transactionTries || !isTransient(err) {
-			return err
+			return unreachable(err)
 		}
 		// A while that differs, so that the same two do not meet again.
 		pause := time.NewTimer(time.Duration(rand.IntN(20*try)) * time.Millisecond)
@@ -177,5 +181,16 @@ func wrap(err error, operation string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("store: %s: %w", operation, err)
+	return unreachable(fmt.Errorf("store: %s: %w", operation, err))
+}
+
+// unreachable classifies the errors of a database that does not answer: nothing
+// is broken here, and trying again helps.
+func unreachable(err error) error {
+	var network net.Error
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fault.Hide(err, fault.Upstream, "The service cannot reach its database at the moment. Please try again in a moment.")
+	}
+	return err
 }

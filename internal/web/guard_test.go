@@ -467,3 +467,17 @@ func TestEveryTimeOfTheServerIsBounded(t *testing.T) {
 		t.Errorf("headers may have %d bytes", server.MaxHeaderBytes)
 	}
 }
+
+func TestHEADIsAnsweredWhereGETIsButBeginsNoLogin(t *testing.T) {
+	handler := pagesOnly(t)
+	for path, want := range map[string]int{
+		"/healthz":         http.StatusOK,
+		"/signed-out":      http.StatusOK,
+		"/saml/acme/login": http.StatusMethodNotAllowed,
+	} {
+		response := answer(handler, httptest.NewRequest(http.MethodHead, "http://localhost:8080"+path, nil))
+		if response.StatusCode != want {
+			t.Errorf("HEAD %s: status %d, want %d", path, response.StatusCode, want)
+		}
+	}
+}

@@ -5,34 +5,38 @@ import "github.com/labstack/echo/v4"
 // routes is the table of contents. What begins or ends a login costs the
 // database a write, so those two are limited per client address.
 func (s *Site) routes(e *echo.Echo) {
+	// HEAD wherever GET is (RFC 9110, 9.1).
+	get := func(path string, page echo.HandlerFunc) {
+		e.GET(path, page)
+		e.HEAD(path, page)
+	}
+
 	// Logging in
-	e.GET("/login", s.loginPage)
-	e.GET("/saml/:record/login", s.begin, s.limit)
+	get("/login", s.loginPage)
+	e.GET("/saml/:record/login", s.begin, s.limit) // no HEAD: it would begin a login
 	e.POST(acsRoute, s.complete, s.limit, newBodies(largePosts, bodyPatience).bound)
 
 	// Being logged in
-	e.GET("/", s.whoPage)
-	e.GET("/groups", s.groupsPage)
+	get("/", s.whoPage)
+	get("/groups", s.groupsPage)
 	e.POST("/elevate", s.elevate, s.limit)
 	e.POST("/elevate/end", s.endElevation)
 	e.POST("/logout", s.logout)
-	e.GET("/signed-out", s.signedOutPage)
+	get("/signed-out", s.signedOutPage)
 
 	// For identity providers and login buttons
-	e.GET("/saml/:record/metadata", s.metadata)
-	e.GET("/saml/:record/icon", s.icon)
+	get("/saml/:record/metadata", s.metadata)
+	get("/saml/:record/icon", s.icon)
 
 	// For machines
-	e.GET("/healthz", s.healthy)
-	e.HEAD("/healthz", s.healthy)
-	e.GET("/readyz", s.ready)
-	e.HEAD("/readyz", s.ready)
+	get("/healthz", s.healthy)
+	get("/readyz", s.ready)
 
-	e.GET("/static/:file", s.static)
+	get("/static/:file", s.static)
 
 	if s.Dev {
-		e.GET("/dev/pages", s.samplesPage)
-		e.GET("/dev/pages/:sample", s.samplePage)
+		get("/dev/pages", s.samplesPage)
+		get("/dev/pages/:sample", s.samplePage)
 	}
 }
 
