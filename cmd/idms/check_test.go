@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -70,9 +71,20 @@ func run(t *testing.T, args ...string) (stdout, stderr string, exit int) {
 func runWith(t *testing.T, environ []string, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
 	var out, problems bytes.Buffer
-	p := &program{ctx: t.Context(), environ: environ, stdin: strings.NewReader(""), stdout: &out, stderr: &problems, clock: func() time.Time { return noon }}
+	p := newProgram(t, "")
+	p.environ, p.stdout, p.stderr = environ, &out, &problems
 	exit = p.run(args)
 	return out.String(), problems.String(), exit
+}
+
+// newProgram is one run at noon that reads stdin and prints nowhere. Its records
+// share one key, because making one takes long.
+func newProgram(t *testing.T, stdin string) *program {
+	return &program{
+		ctx: t.Context(), stdin: strings.NewReader(stdin), stdout: io.Discard, stderr: io.Discard,
+		clock:  func() time.Time { return noon },
+		newKey: func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil },
+	}
 }
 
 // check checks a message against the record corp.
