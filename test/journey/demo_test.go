@@ -156,8 +156,9 @@ func TestAVisitorOfTheDemoWithoutJavaScriptOnASmallScreenInTheDark(t *testing.T)
 	v.quiet(t)
 }
 
-// A newcomer's patience: the demo is there within two seconds. The best of five
-// starts counts, since this machine may be busy with other tests.
+// A newcomer's patience: the demo is there within two seconds. Five starts are
+// tried and the best counts, without the time in which other programs had the
+// processors: this machine may be busy with other tests.
 func TestTheDemoIsReadyWithinTwoSeconds(t *testing.T) {
 	program.Path(t) // built beforehand
 	var took []time.Duration
@@ -165,7 +166,7 @@ func TestTheDemoIsReadyWithinTwoSeconds(t *testing.T) {
 		began := time.Now()
 		process := program.Start(t, "demo", "--port", "0")
 		process.AwaitLine(t, "The demo is ready:")
-		took = append(took, time.Since(began))
+		took = append(took, time.Since(began)-process.Queued(t))
 		if code := process.Stop(t); code != 0 {
 			t.Errorf("stopping it ends with exit code %d", code)
 		}

@@ -181,6 +181,30 @@ func (p *Process) Stop(t testing.TB) int {
 // Said is everything that the process wrote so far.
 func (p *Process) Said() string { return p.said.String() }
 
+// Queued is how long the threads of the process that are still there have waited
+// for a processor, together (the second number of Linux' schedstat); 0 where the
+// kernel does not count that.
+func (p *Process) Queued(t testing.TB) time.Duration {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.command.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all time.Duration
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		var ran, queued time.Duration
+		if _, err := fmt.Sscan(string(text), &ran, &queued); err != nil {
+			t.Fatalf("%s: %v", thread, err)
+		}
+		all += queued
+	}
+	return all
+}
+
 // AwaitLine waits until the process has written a line that contains text, and
 // returns that line.
 func (p *Process) AwaitLine(t testing.TB, text string) string {
