@@ -157,6 +157,10 @@ func CheckGroup(group groups.Group) fault.Problems {
 	return problems
 }
 
+// IsKey says whether a record, a rule or a group can have this key. Who looks one
+// up by what somebody typed into an address asks this first.
+func IsKey(text string) bool { return checkKey(text) == nil }
+
 // checkKey accepts what may stand in an address, a file and a trace alike.
 func checkKey(key string) error {
 	odd := func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') }

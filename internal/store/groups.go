@@ -8,6 +8,7 @@ import (
 	"idms/internal/audit"
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/idms"
 )
 
 type groupRow struct {
@@ -41,6 +42,10 @@ func allGroups(db *gorm.DB) ([]groups.Group, error) {
 // at stays: fault.Conflict, with the rules' names (S38). Rules of every record
 // count, also those that are switched off.
 func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
+	noGroup := fault.New(fault.NotFound, "There is no such group.")
+	if !idms.IsKey(key) {
+		return noGroup
+	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		if err := tx.lockChanges(); err != nil {
 			return err
@@ -53,12 +58,12 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 			return err
 		}
 		var group groupRow
-		found := tx.db.Limit(1).Find(&group, "key = ?", asked(key))
+		found := tx.db.Limit(1).Find(&group, "key = ?", key)
 		if found.Error != nil {
 			return wrap(found.Error, "find a group")
 		}
 		if found.RowsAffected == 0 {
-			return fault.New(fault.NotFound, "There is no group %q.", key)
+			return noGroup
 		}
 		if err := tx.db.Delete(&group).Error; err != nil {
 			return wrap(err, "delete a group")

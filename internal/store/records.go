@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -110,16 +109,16 @@ func records(db *gorm.DB) ([]idms.Record, error) {
 
 // Record is the current version of a record, or fault.NotFound.
 func (s *Store) Record(ctx context.Context, key string) (idms.Record, error) {
-	return s.document(ctx, key, documents+` AND v.version = r.version WHERE r.key = ?`, asked(key))
+	return s.document(ctx, key, documents+` AND v.version = r.version WHERE r.key = ?`, key)
 }
 
 // RecordAt is one version of a record, current or former, or fault.NotFound.
 func (s *Store) RecordAt(ctx context.Context, key string, version int) (idms.Record, error) {
-	return s.document(ctx, key, documents+` WHERE r.key = ? AND v.version = ?`, asked(key), version)
+	return s.document(ctx, key, documents+` WHERE r.key = ? AND v.version = ?`, key, version)
 }
 
 func (s *Store) document(ctx context.Context, key, statement string, args ...any) (idms.Record, error) {
-	if !isKey(key) {
+	if !idms.IsKey(key) {
 		return idms.Record{}, noRecord(key)
 	}
 	var row documentRow
@@ -136,11 +135,11 @@ func (s *Store) document(ctx context.Context, key, statement string, args ...any
 // Edition is the version of a record that is in force now, or fault.NotFound: a
 // cheap question, asked at every login so that nothing stale is ever used.
 func (s *Store) Edition(ctx context.Context, key string) (Edition, error) {
-	if !isKey(key) {
+	if !idms.IsKey(key) {
 		return Edition{}, noRecord(key)
 	}
 	var row recordRow
-	err := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").Take(&row, "key = ?", asked(key)).Error
+	err := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").Take(&row, "key = ?", key).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return Edition{}, noRecord(key)
 	}
@@ -152,7 +151,7 @@ func (row recordRow) edition() Edition {
 }
 
 func noRecord(key string) error {
-	if !isKey(key) {
+	if !idms.IsKey(key) {
 		return errNoSuchRecord
 	}
 	return fault.New(fault.NotFound, "There is no record %q.", key)
@@ -161,14 +160,6 @@ func noRecord(key string) error {
 // errNoSuchRecord does not repeat what was asked for: the sentence stands on a
 // page of ours, and anybody can write anything into an address.
 var errNoSuchRecord = fault.New(fault.NotFound, "There is no such record.")
-
-// isKey says whether a record can have this key at all. Keys come out of
-// addresses, and PostgreSQL fails on text with a NUL or outside of UTF-8 instead
-// of finding nothing.
-func isKey(text string) bool {
-	odd := func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') }
-	return text != "" && len(text) <= idms.MaxKey && !strings.ContainsFunc(text, odd)
-}
 
 // Choices are the active records, by name, for the login page.
 func (s *Store) Choices(ctx context.Context) ([]Choice, error) {
@@ -181,11 +172,11 @@ func (s *Store) Choices(ctx context.Context) ([]Choice, error) {
 // Icon is the picture on a record's button, or fault.NotFound.
 func (s *Store) Icon(ctx context.Context, key string) ([]byte, error) {
 	noIcon := fault.New(fault.NotFound, "There is no icon of such a record.")
-	if !isKey(key) {
+	if !idms.IsKey(key) {
 		return nil, noIcon
 	}
 	var row recordRow
-	err := s.read.WithContext(ctx).Select("icon").Take(&row, "key = ?", asked(key)).Error
+	err := s.read.WithContext(ctx).Select("icon").Take(&row, "key = ?", key).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && len(row.Icon) == 0 {
 		return nil, noIcon
 	}
@@ -194,13 +185,13 @@ func (s *Store) Icon(ctx context.Context, key string) ([]byte, error) {
 
 // Versions are all versions of a record, newest first, or fault.NotFound.
 func (s *Store) Versions(ctx context.Context, key string) ([]Version, error) {
-	if !isKey(key) {
+	if !idms.IsKey(key) {
 		return nil, noRecord(key)
 	}
 	var rows []versionRow
 	err := s.read.WithContext(ctx).Raw(`SELECT v.version, v.author, v.reason, v.at
 		FROM record_versions v JOIN records r ON r.id = v.record_id
-		WHERE r.key = ? ORDER BY v.version DESC`, asked(key)).Scan(&rows).Error
+		WHERE r.key = ? ORDER BY v.version DESC`, key).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "list versions")
 	}

@@ -22,10 +22,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -148,16 +146,6 @@ func NewID() string {
 // isID says whether text can be an ID at all: PostgreSQL fails on any other
 // instead of finding nothing.
 func isID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
-
-// asked is a key that came from outside, for a look-up. PostgreSQL fails on text
-// that holds a NUL or is not UTF-8 instead of finding nothing; nothing is what
-// the empty key names.
-func asked(key string) string {
-	if strings.ContainsRune(key, 0) || !utf8.ValidString(key) {
-		return ""
-	}
-	return key
-}
 
 // micros is how an instant is stored: microseconds since 1970, and 0 for the
 // zero time.
