@@ -17,6 +17,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"idms/internal/demo"
+	test "idms/test/program" // program is a type here
 )
 
 // running is a command that goes on until it is stopped.
@@ -86,20 +87,6 @@ func (r *running) listening() string {
 	return match[1]
 }
 
-func get(t *testing.T, client *http.Client, address string) (status int, body string) {
-	t.Helper()
-	response, err := client.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
-}
-
 func TestServeNeedsNoConfigurationAndStopsWhenAsked(t *testing.T) {
 	t.Chdir(t.TempDir())
 	service := start(t, "serve", "--listen", "127.0.0.1:0")
@@ -108,9 +95,7 @@ func TestServeNeedsNoConfigurationAndStopsWhenAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/login"} {
-		if status, body := get(t, http.DefaultClient, "http://localhost:"+port+path); status != http.StatusOK {
-			t.Errorf("%s: %d\n%s", path, status, body)
-		}
+		test.Read(t, http.DefaultClient, "http://localhost:"+port+path)
 	}
 	for _, name := range []string{"idms.sqlite", "keyset.json"} {
 		if _, err := os.Stat(filepath.Join("idms-data", name)); err != nil {
@@ -164,11 +149,10 @@ func TestTheDemoPrintsWhatItsPagesShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar}
-	if status, body := get(t, browser, address[1]+"/login"); status != http.StatusOK || !strings.Contains(body, "/saml/acme/login") {
-		t.Fatalf("the login page: %d\n%s", status, body)
+	if body := test.Read(t, browser, address[1]+"/login"); !strings.Contains(body, "/saml/acme/login") {
+		t.Fatalf("the login page has no button for acme:\n%s", body)
 	}
-	_, body := get(t, browser, address[1]+"/saml/acme/login")
-	page, err := goquery.NewDocumentFromReader(strings.NewReader(body))
+	page, err := goquery.NewDocumentFromReader(strings.NewReader(test.Read(t, browser, address[1]+"/saml/acme/login")))
 	if err != nil {
 		t.Fatal(err)
 	}

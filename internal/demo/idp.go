@@ -499,18 +499,17 @@ func contextWords(context string) string {
 // lobbyPage is the provider's own front page, from which people start logins
 // that no service asked for.
 type lobbyPage struct {
-	Title       string
-	Service     string // name of the record that takes such logins
-	Record      string
-	RelayState  string
-	Landing     string
-	ServiceURL  string
-	People      []entry
-	MetadataURL string
+	Title      string
+	Service    string // name of the record that takes such logins
+	Record     string
+	RelayState string
+	Landing    string
+	ServiceURL string
+	People     []entry
 }
 
 func (p *IdP) lobby(w http.ResponseWriter, r *http.Request) {
-	page := lobbyPage{Title: "Demo identity provider", ServiceURL: p.ServiceURL, MetadataURL: p.EntityID()}
+	page := lobbyPage{Title: "Demo identity provider", ServiceURL: p.ServiceURL}
 	for _, record := range records {
 		if record.RelayState != "" {
 			page.Service, page.Record, page.RelayState, page.Landing = record.Name, record.Key, record.RelayState, record.Landing

@@ -40,18 +40,18 @@ func TestTheTutorialIsTrue(t *testing.T) {
 	}
 
 	service := program.Serve(t, "--data", data)
-	if page := read(t, service.URL+"/login"); strings.Contains(page, "/saml/company/login") {
+	if page := program.Read(t, http.DefaultClient, service.URL+"/login"); strings.Contains(page, "/saml/company/login") {
 		t.Fatal("the button is there before the record")
 	}
 	stdout, stderr, exit := program.Run(t, "apply", "--data", data, "-f", filepath.Join(folder, "records.yaml"), "--reason", "first try")
 	if exit != 0 || stderr != "" {
 		t.Fatalf("apply ends with %d: %s%s", exit, stdout, stderr)
 	}
-	if page := read(t, service.URL+"/login"); !strings.Contains(page, "/saml/company/login") {
+	if page := program.Read(t, http.DefaultClient, service.URL+"/login"); !strings.Contains(page, "/saml/company/login") {
 		t.Error("the running service shows no button for the record")
 	}
 	// What the provider was told before the record was there.
-	sp := read(t, service.URL+"/saml/company/metadata")
+	sp := program.Read(t, http.DefaultClient, service.URL+"/saml/company/metadata")
 	for _, address := range []string{"http://localhost:8080/saml/company/acs", "http://localhost:8080/saml/company/metadata"} {
 		if !strings.Contains(string(tutorial), "`"+address+"`") {
 			t.Errorf("the tutorial no longer names %s", address)
@@ -79,21 +79,4 @@ func TestTheTutorialIsTrue(t *testing.T) {
 	if exit != 0 || shown == "" || !strings.Contains(stdout, shown) {
 		t.Errorf("idms trace %s ends with %d and says\n%s%s\nthe tutorial shows\n%s", reference, exit, stdout, stderr, shown)
 	}
-}
-
-func read(t *testing.T, address string) string {
-	t.Helper()
-	response, err := http.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", address, response.Status)
-	}
-	return string(text)
 }

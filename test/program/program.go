@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -254,6 +255,25 @@ func (p *Process) await(t testing.TB, address string) {
 			t.Fatalf("idms did not answer within %s: %v", startTimeout, last)
 		}
 	}
+}
+
+// Read fetches an address as a browser with these cookies would, and returns what
+// it finds there. Anything but 200 fails the test.
+func Read(t testing.TB, client *http.Client, address string) string {
+	t.Helper()
+	response, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s\n%s", address, response.Status, text)
+	}
+	return string(text)
 }
 
 // FreeAddress is a loopback address that nobody listens on now.
