@@ -102,6 +102,29 @@ func TestDisguisesAreRefusedOrMeanTheSame(t *testing.T) {
 	}
 }
 
+// S54: a provider that tells whole seconds seems to authenticate a fraction of a
+// second before the request that it answers.
+func TestS54TheSecondOfTheRequestIsSoonEnough(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		at   time.Duration // AuthnInstant, from the second of the request
+		want bool
+	}{
+		{"the second of the request, cut off", 0, true},
+		{"the second before", -time.Second, false},
+	} {
+		scene := samltest.NewScene(now.Add(900 * time.Millisecond))
+		scene.Settings.ForceAuthn, scene.Settings.ClockSkew = true, 0
+		scene.Expect.Requests[0].ForceAuthn = true
+		scene.Expect.Requests[0].Issued = now.Add(700 * time.Millisecond)
+		answer := scene.Answer().At(now).With(func(a *samltest.Answer) { a.AuthnInstant = now.Add(tt.at) })
+		got := judge(scene, scene.Respond(answer))
+		if got.Accepted != tt.want || !tt.want && got.Steps.Code() != trace.AuthnTooOld {
+			t.Errorf("%s: accepted %v, %+v", tt.name, got.Accepted, got.Steps.Refusal())
+		}
+	}
+}
+
 // M17: an assertion is remembered until nobody can use it again, also when an
 // administrator widens the skew meanwhile.
 func TestM17UntilIsWhenTheAssertionStopsBeingAccepted(t *testing.T) {

@@ -350,12 +350,14 @@ func (r *run) checkAuthentication() bool {
 }
 
 // checkFreshness: who was asked to authenticate anew has done so since (S54).
+// SimpleSAMLphp, pysaml2 and others tell whole seconds: the second of the request
+// is soon enough, or whoever types fast would be refused.
 func (r *run) checkFreshness(at time.Time) bool {
 	if r.request == nil || !r.request.ForceAuthn && !r.v.settings.ForceAuthn {
 		return r.pass(checkFreshness, "", "not asked for")
 	}
 	skew := r.v.settings.ClockSkew
-	if at.Before(r.request.Issued.Add(-skew)) {
+	if at.Before(r.request.Issued.Truncate(time.Second).Add(-skew)) {
 		return r.refuse(checkFreshness, trace.AuthnTooOld, "AuthnInstant after the request of "+moment(r.request.Issued),
 			moment(at)+", with a skew of "+skew.String()+" allowed", &trace.Fix{
 				Field: "saml.force_authn", Present: "true",

@@ -197,6 +197,15 @@ func ownSignature(element *etree.Element) *etree.Element {
 	return nil
 }
 
+// signatureID is the Id of a Signature, "" when there is none or no Signature.
+func signatureID(signature *etree.Element) string {
+	if signature == nil {
+		return ""
+	}
+	id, _ := attribute(signature, "Id")
+	return id
+}
+
 // misplaced looks below an element for an Assertion, EncryptedAssertion,
 // Response or Signature other than the three allowed: a second one anywhere,
 // even where nobody reads, is how signatures are wrapped. What is inside the two

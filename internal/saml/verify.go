@@ -349,8 +349,23 @@ func (r *run) decryptAssertion(came *etree.Element) (*etree.Element, bool) {
 	// Prefixes may be declared around the ciphertext. Declarations that nothing
 	// else uses are not covered by the Response's signature, so an assertion
 	// that has no signature of its own must do with those that are.
+	//
+	// pysaml2 signs both and gives both signatures the Id "Signature1", which
+	// nobody sees twice until it is decrypted. Nothing refers to the Id of a
+	// signature, so the assertion's own may be that of the Response's, and
+	// nothing else in it.
 	ids := maps.Clone(r.ids)
+	outer := signatureID(ownSignature(came.Parent()))
+	if outer != "" {
+		delete(ids, outer)
+	}
 	assertion, refused := parse(plain, r.v.limits.scan(), scopeOf(came), ids)
+	if _, again := ids[outer]; again && outer != "" && !refused.refused() && signatureID(ownSignature(assertion)) != outer {
+		refused = refusal{code: trace.XMLForbidden, why: "an ID twice", at: -1}
+	}
+	if outer != "" {
+		ids[outer] = struct{}{}
+	}
 	if !refused.refused() && r.responseProven && ownSignature(assertion) == nil {
 		assertion, refused = parse(plain, r.v.limits.scan(), scopeOf(holder), r.ids)
 	}

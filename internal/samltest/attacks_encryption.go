@@ -52,6 +52,11 @@ func ciphers() []attack {
 	}
 	structure := codes(trace.DecryptionFailed, trace.EncryptionAlgorithm, trace.ResponseStructure)
 	list := []attack{
+		answered("M03", "an assertion with the ID of the response's signature", codes(trace.DecryptionFailed), func(_ Scene, a Answer) Answer {
+			return a.With(func(a *Answer) { a.AssertionID = "_twice" }).Sign(SignBoth).Encrypt(Encryption{}).Sealed(func(response *etree.Element) {
+				child(response, "Signature").CreateAttr("Id", "_twice")
+			})
+		}),
 		encrypted("M11", "a GCM tag with one bit wrong", failed, Encryption{Cipher: flipped(-1)}),
 		encrypted("M11", "a GCM nonce with one bit wrong", failed, Encryption{Cipher: flipped(0)}),
 		encrypted("M11", "a GCM ciphertext with one bit wrong in the middle", failed, Encryption{Cipher: flipped(200)}),

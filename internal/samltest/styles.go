@@ -40,7 +40,7 @@ func groupIDs(n int) []string {
 }
 
 var vendors = []func(time.Time) []Style{
-	entra, okta, adfs, google, pingFederate, oneLogin, keycloak, shibboleth, simpleSAMLphp, auth0, multiPass,
+	entra, okta, adfs, google, pingFederate, oneLogin, keycloak, shibboleth, simpleSAMLphp, pysaml2, auth0, multiPass,
 }
 
 const (
@@ -341,6 +341,28 @@ func simpleSAMLphp(now time.Time) []Style {
 	return []Style{
 		styled("SimpleSAMLphp, both signed", s, a, Key(Signer), true),
 		styled("SimpleSAMLphp, both signed, encrypted with GCM", s, a.Encrypt(Encryption{Data: AES256GCM}), Key(Signer), true),
+	}
+}
+
+// pysaml2 numbers its signatures: two and one when both are to be seen, but both
+// one when the assertion is encrypted.
+func pysaml2(now time.Time) []Style {
+	idp := NewIdP("https://pysaml2.corp.test/metadata")
+	idp.Dialect = Dialect{Protocol: "ns0", Assertion: "ns1", Signature: "ns2"}
+	s := SceneFor(idp, now)
+	a := s.Answer().Sign(SignBoth).With(func(a *Answer) {
+		a.NameID = saml.NameID{Value: "4f0a2b6c3e1d", Format: FormatPersistent, NameQualifier: idp.EntityID, SPNameQualifier: s.SP.EntityID}
+		a.Attributes = []Attribute{
+			{Name: "urn:oid:0.9.2342.19200300.100.1.1", FriendlyName: "uid", NameFormat: nameFormatURI, Values: []string{"ada"}},
+			{Name: "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", FriendlyName: "isMemberOf", NameFormat: nameFormatURI, Values: []string{"platform", "ops"}},
+		}
+	}).Sealed(func(response *etree.Element) { child(response, "Signature").CreateAttr("Id", "Signature1") })
+	numbered := func(id string) func(response *etree.Element) {
+		return func(response *etree.Element) { find(response, "Assertion", "Signature").CreateAttr("Id", id) }
+	}
+	return []Style{
+		styled("pysaml2, both signed", s, a.Enclose(numbered("Signature2")), Key(Signer), true),
+		styled("pysaml2, both signed with one Id, encrypted", s, a.Enclose(numbered("Signature1")).Encrypt(Encryption{Data: AES256GCM}), Key(Signer), true),
 	}
 }
 
