@@ -48,9 +48,11 @@ postgresql_here() {
 }
 xmlsec1_here() { command -v "${IDMS_TEST_XMLSEC1:-xmlsec1}" >/dev/null; }
 chromium_here() { command -v "${IDMS_TEST_CHROMIUM:-chromium}" >/dev/null; }
+# Debian's own python3: another one on the PATH does not see its packages.
+pysaml2_here() { "${IDMS_TEST_PYTHON:-/usr/bin/python3}" -I -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("saml2"))' 2>/dev/null; }
 simplesamlphp_here() { simplesamlphp_folder >/dev/null; }
 
-parts=(postgresql xmlsec1 php chromium simplesamlphp)
+parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2)
 php_here() { php_complete; }
 
 # packages_of prints the Debian packages that bring a part. SimpleSAMLphp is not
@@ -61,6 +63,7 @@ packages_of() {
 	postgresql) echo postgresql ;;
 	xmlsec1) echo xmlsec1 ;;
 	php) echo php-cli php-xml php-sqlite3 php-mbstring php-curl ;;
+	pysaml2) echo python3-pysaml2 ;;
 	chromium) echo chromium fonts-dejavu-core ;;
 	esac
 }

@@ -1,33 +1,26 @@
 // Package interop logs people in through identity providers that other people
 // wrote. It owns starting such a provider for a test (SimpleSAMLphp under PHP's
-// own web server, with a private configuration and a key made for the run) and a
-// visitor: an HTTP client that follows redirects, fills forms and keeps cookies
-// as a browser without JavaScript does.
+// own web server, pysaml2 under Python's, each with a private configuration and a
+// key made for the run) and a visitor: an HTTP client that follows redirects,
+// fills forms and keeps cookies as a browser without JavaScript does.
 //
 // It leaves finding and installing the programs to test/needs and test/install,
 // and what a page looks like to test/browser.
 package interop
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"idms/test/needs"
 	"idms/test/program"
@@ -38,41 +31,51 @@ type Person struct {
 	Username   string
 	Password   string
 	Attributes map[string][]string // uid and mail become the NameID, by format
+	// Contexts are the authentication context classes that this person can reach,
+	// when a request asks for one, besides the one of the password.
+	Contexts []string
 }
 
 // ServiceProvider is what the identity provider has to know about the service
 // that it logs people in to.
 type ServiceProvider struct {
 	EntityID string
-	ACS      string // address of the assertion consumer service
-	SLO      string // address of single logout; may be empty
+	// MetadataURL is where the service describes itself. The provider's own code
+	// reads it: the addresses and keys of the service come from there.
+	MetadataURL string
+	// ACS is the address of the assertion consumer service when there is no
+	// metadata. SimpleSAMLphp only.
+	ACS string
 
 	SignResponse  bool
 	SignAssertion bool
-	// EncryptFor is the certificate to encrypt assertions for, as PEM. Empty: not
-	// encrypted. SimpleSAMLphp 1.19 uses AES-128-CBC with RSA-OAEP.
-	EncryptFor []byte
-	// RequestsSignedBy is the certificate whose key must have signed each
-	// AuthnRequest, as PEM. Empty: signatures are not asked for.
-	RequestsSignedBy []byte
+	// Encrypt encrypts assertions for the key in the metadata. SimpleSAMLphp 1.19
+	// uses AES-128-CBC with RSA-OAEP, our pysaml2 provider AES-256-GCM.
+	Encrypt bool
+	// EncryptNameID encrypts the NameID within the assertion. SimpleSAMLphp only.
+	EncryptNameID bool
+	// RequestsSigned refuses an AuthnRequest that the key in the metadata has not
+	// signed.
+	RequestsSigned bool
+
+	// The rest is for the pysaml2 provider.
+
+	IgnoreContexts   bool // states the password whatever the request asks for
+	IgnoreForceAuthn bool // answers from an old session all the same
+	SessionAge       int  // seconds by which remembered sessions are said to be older
+	StockAlgorithms  bool // what pysaml2 does unless told otherwise: RSA-SHA1, 3DES
 }
 
 // SimpleSAMLphp is a running identity provider on a loopback port.
 type SimpleSAMLphp struct {
 	EntityID string
 	SSO      string // address that takes an AuthnRequest by redirect or POST
-	SLO      string // address that takes logout messages by redirect
 
+	php    needs.PHP
 	base   string
 	config string // folder of its configuration
 	sps    map[string]any
 }
-
-// Times that bound a process which does not answer.
-const (
-	startTimeout = 30 * time.Second
-	stopTimeout  = 5 * time.Second
-)
 
 // StartSimpleSAMLphp starts an identity provider that knows these people and no
 // service provider yet. It is stopped, and its folder removed, when the test
@@ -94,15 +97,15 @@ func StartSimpleSAMLphp(t testing.TB, people ...Person) *SimpleSAMLphp {
 	for range 3 {
 		address := program.FreeAddress(t)
 		idp := &SimpleSAMLphp{
+			php:    php,
 			base:   "http://" + address + "/",
 			config: filepath.Join(folder, "config"),
 			sps:    map[string]any{},
 		}
 		idp.EntityID = idp.base + "idp"
 		idp.SSO = idp.base + "saml2/idp/SSOService.php"
-		idp.SLO = idp.base + "saml2/idp/SingleLogoutService.php"
 		idp.configure(t, folder, people)
-		if problem = idp.serve(t, php, address); problem == nil {
+		if problem = idp.serve(t, address); problem == nil {
 			return idp
 		}
 	}
@@ -114,36 +117,44 @@ func StartSimpleSAMLphp(t testing.TB, people ...Person) *SimpleSAMLphp {
 // second call with the same EntityID replaces the first.
 func (idp *SimpleSAMLphp) Trust(t testing.TB, sp ServiceProvider) {
 	t.Helper()
-	metadata := map[string]any{
-		"AssertionConsumerService": sp.ACS,
-		"saml20.sign.response":     sp.SignResponse,
-		"saml20.sign.assertion":    sp.SignAssertion,
-		"assertion.encryption":     len(sp.EncryptFor) > 0,
-		"validate.authnrequest":    len(sp.RequestsSignedBy) > 0,
+	metadata := map[string]any{"AssertionConsumerService": sp.ACS}
+	if sp.MetadataURL != "" {
+		metadata = idp.read(t, NewVisitor(t).Open(t, sp.MetadataURL).Body)
 	}
-	if sp.SLO != "" {
-		metadata["SingleLogoutService"] = sp.SLO
-	}
-	var keys []map[string]any
-	for _, key := range []struct {
-		certificate         []byte
-		signing, encryption bool
-	}{
-		{sp.EncryptFor, false, true},
-		{sp.RequestsSignedBy, true, false},
-	} {
-		if len(key.certificate) > 0 {
-			keys = append(keys, map[string]any{
-				"type": "X509Certificate", "signing": key.signing, "encryption": key.encryption,
-				"X509Certificate": certificateData(t, key.certificate),
-			})
-		}
-	}
-	if keys != nil {
-		metadata["keys"] = keys
-	}
+	metadata["saml20.sign.response"] = sp.SignResponse
+	metadata["saml20.sign.assertion"] = sp.SignAssertion
+	metadata["assertion.encryption"] = sp.Encrypt
+	metadata["nameid.encryption"] = sp.EncryptNameID
+	metadata["validate.authnrequest"] = sp.RequestsSigned
 	idp.sps[sp.EntityID] = metadata
 	idp.write(t, "metadata/saml20-sp-remote", "metadata", idp.sps)
+}
+
+// readMetadata is what the "XML to SimpleSAMLphp metadata converter" of its
+// administration pages does.
+const readMetadata = `require getenv('SIMPLESAMLPHP') . '/lib/_autoload.php';
+$entity = \SimpleSAML\Metadata\SAMLParser::parseString(stream_get_contents(STDIN));
+$metadata = $entity->getMetadata20SP();
+unset($metadata['entityDescriptor'], $metadata['expire']);
+echo json_encode($metadata, JSON_THROW_ON_ERROR);`
+
+// read has SimpleSAMLphp read a service's metadata document.
+func (idp *SimpleSAMLphp) read(t testing.TB, document string) map[string]any {
+	t.Helper()
+	command := exec.Command(idp.php.Program, "-d", "display_errors=stderr", "-d", "error_reporting=E_ERROR", "-r", readMetadata)
+	command.Env = append(os.Environ(), "SIMPLESAMLPHP_CONFIG_DIR="+idp.config, "SIMPLESAMLPHP="+idp.php.SimpleSAMLphp)
+	command.Stdin = strings.NewReader(document)
+	var problems bytes.Buffer
+	command.Stderr = &problems
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("SimpleSAMLphp does not read our metadata: %v\n%s%s", err, output, problems.Bytes())
+	}
+	var metadata map[string]any
+	if err := json.Unmarshal(output, &metadata); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return metadata
 }
 
 // Metadata fetches the provider's own metadata document.
@@ -206,7 +217,11 @@ func (idp *SimpleSAMLphp) configure(t testing.TB, folder string, people []Person
 
 	source := map[string]any{"0": "exampleauth:UserPass"}
 	for _, person := range people {
-		source[person.Username+":"+person.Password] = person.Attributes
+		attributes := maps.Clone(person.Attributes)
+		if len(person.Contexts) > 0 {
+			attributes["contexts"] = person.Contexts // taken out again by authnContext
+		}
+		source[person.Username+":"+person.Password] = attributes
 	}
 	idp.write(t, "authsources", "config", map[string]any{"people": source})
 
@@ -220,6 +235,7 @@ func (idp *SimpleSAMLphp) configure(t testing.TB, folder string, people []Person
 				"1": nameID("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "uid"),
 				"2": nameID("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified", "uid"),
 				"3": nameID("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "mail"),
+				"9": map[string]any{"class": "core:PHP", "code": authnContext},
 			},
 			// What is sent when the request asks for no format.
 			"NameIDFormat": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
@@ -234,6 +250,22 @@ func (idp *SimpleSAMLphp) configure(t testing.TB, folder string, people []Person
 	})
 	idp.write(t, "metadata/saml20-sp-remote", "metadata", idp.sps)
 }
+
+// authnContext answers a request for an authentication context. SimpleSAMLphp
+// itself does not look at one: without this filter it states the password.
+const authnContext = `$asked = $state['saml:RequestedAuthnContext']['AuthnContextClassRef'] ?? [];
+$reached = $attributes['contexts'] ?? [];
+unset($attributes['contexts']);
+if ($asked) {
+    $reached[] = \SAML2\Constants::AC_PASSWORD;
+    $stated = array_values(array_intersect($asked, $reached));
+    if (!$stated) {
+        // Thrown plainly it would end on a page of SimpleSAMLphp.
+        \SimpleSAML\Auth\State::throwException($state,
+            new \SimpleSAML\Module\saml\Error\NoAuthnContext(\SAML2\Constants::STATUS_RESPONDER));
+    }
+    $state['saml:AuthnContextClassRef'] = $stated[0];
+}`
 
 func nameID(format, attribute string) map[string]any {
 	return map[string]any{"class": "saml:AttributeNameID", "attribute": attribute, "Format": format}
@@ -258,111 +290,20 @@ func (idp *SimpleSAMLphp) write(t testing.TB, name, variable string, value any) 
 }
 
 // serve starts PHP's own web server and returns when it listens.
-func (idp *SimpleSAMLphp) serve(t testing.TB, php needs.PHP, address string) error {
+func (idp *SimpleSAMLphp) serve(t testing.TB, address string) error {
 	t.Helper()
-	command := exec.Command(php.Program,
+	command := exec.Command(idp.php.Program,
 		"-d", "display_errors=0", "-d", "log_errors=1", "-d", "error_log=", "-d", "error_reporting=E_ERROR",
-		"-S", address, "-t", filepath.Join(php.SimpleSAMLphp, "www"))
+		"-S", address, "-t", filepath.Join(idp.php.SimpleSAMLphp, "www"))
 	command.Dir = idp.config
 	command.Env = append(os.Environ(), "SIMPLESAMLPHP_CONFIG_DIR="+idp.config)
-	output, err := command.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := command.Start(); err != nil {
-		return err
-	}
-
-	logged := &log{}
-	listening := make(chan bool, 2)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		lines := bufio.NewReaderSize(output, maxLogLine)
-		for {
-			line, _, err := lines.ReadLine()
-			if err != nil {
-				break
-			}
-			if bytes.Contains(line, []byte("Development Server")) && bytes.Contains(line, []byte("started")) {
-				listening <- true
-			}
-			if !bytes.HasSuffix(line, []byte(" Accepted")) && !bytes.HasSuffix(line, []byte(" Closing")) {
-				logged.add(line)
-			}
-		}
-		listening <- false
-		_ = command.Wait()
-	}()
-	stop := func() {
-		_ = command.Process.Signal(os.Interrupt)
-		select {
-		case <-done:
-		case <-time.After(stopTimeout):
-			_ = command.Process.Kill()
-			<-done
-		}
-	}
-
-	select {
-	case ok := <-listening:
-		if !ok {
-			return fmt.Errorf("php ended: %s", logged)
-		}
-	case <-time.After(startTimeout):
-		stop()
-		return fmt.Errorf("php did not listen within %s: %s", startTimeout, logged)
-	}
-	t.Cleanup(func() {
-		stop()
-		if t.Failed() {
-			t.Logf("SimpleSAMLphp said:\n%s", logged)
-		}
-	})
-	return nil
-}
-
-// makeKey makes the provider's RSA key and certificate for this run.
-func makeKey(t testing.TB, folder string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: "SimpleSAMLphp in a test"},
-		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.Add(24 * time.Hour),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{
-		"idp.key": {Type: "PRIVATE KEY", Bytes: private},
-		"idp.crt": {Type: "CERTIFICATE", Bytes: certificate},
-	} {
-		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// certificateData is the base64 between the lines of a PEM certificate.
-func certificateData(t testing.TB, certificate []byte) string {
-	t.Helper()
-	block, _ := pem.Decode(certificate)
-	if block == nil || block.Type != "CERTIFICATE" {
-		t.Fatal("not a certificate in PEM")
-	}
-	lines := strings.Split(strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))), "\n")
-	return strings.Join(lines[1:len(lines)-1], "")
+	return launch(t, "SimpleSAMLphp", command,
+		func(line string) bool {
+			return strings.Contains(line, "Development Server") && strings.Contains(line, "started")
+		},
+		func(line string) bool {
+			return strings.HasSuffix(line, " Accepted") || strings.HasSuffix(line, " Closing")
+		})
 }
 
 func secret(t testing.TB) string {
@@ -372,27 +313,4 @@ func secret(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return hex.EncodeToString(random)
-}
-
-// maxLogLine is where a logged line is broken, in bytes: the addresses in it
-// carry whole SAML messages.
-const maxLogLine = 400
-
-// log collects what a process says while a test may read it.
-type log struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *log) add(line []byte) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.text.Write(line)
-	l.text.WriteByte('\n')
-}
-
-func (l *log) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
 }

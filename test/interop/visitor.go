@@ -63,6 +63,24 @@ func (v *Visitor) Open(t testing.TB, address string) *Page {
 	return v.do(t, request)
 }
 
+// Redirected asks for an address and returns the one that it redirects to,
+// without going there.
+func (v *Visitor) Redirected(t testing.TB, address string) *url.URL {
+	t.Helper()
+	client := *v.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	to, err := response.Location()
+	if err != nil {
+		t.Fatalf("%s (status %d): %v", address, response.StatusCode, err)
+	}
+	return to
+}
+
 // Submit sends a form, with the Origin header of the page it stood on, as
 // browsers do.
 func (v *Visitor) Submit(t testing.TB, form Form) *Page {
@@ -117,14 +135,26 @@ func (v *Visitor) do(t testing.TB, request *http.Request) *Page {
 // Form returns the form of the page that has a field of this name.
 func (p *Page) Form(t testing.TB, field string) Form {
 	t.Helper()
-	document := p.document(t)
-	found := document.Find("form").FilterFunction(func(_ int, form *goquery.Selection) bool {
+	return p.form(t, "with the field "+field, func(form *goquery.Selection) bool {
 		return form.Find("[name]").FilterFunction(func(_ int, input *goquery.Selection) bool {
 			return input.AttrOr("name", "") == field
 		}).Length() > 0
 	})
+}
+
+// FormTo returns the form of the page that goes to this address, written as it
+// stands in the page.
+func (p *Page) FormTo(t testing.TB, action string) Form {
+	t.Helper()
+	return p.form(t, "to "+action, func(form *goquery.Selection) bool { return form.AttrOr("action", "") == action })
+}
+
+// form returns the only form of the page that is wanted.
+func (p *Page) form(t testing.TB, which string, wanted func(*goquery.Selection) bool) Form {
+	t.Helper()
+	found := p.document(t).Find("form").FilterFunction(func(_ int, form *goquery.Selection) bool { return wanted(form) })
 	if found.Length() != 1 {
-		t.Fatalf("%s (status %d) has %d forms with the field %s, want one:\n%s", p.URL, p.Status, found.Length(), field, p.Text(t))
+		t.Fatalf("%s (status %d) has %d forms %s, want one:\n%s", p.URL, p.Status, found.Length(), which, p.Text(t))
 	}
 	action, err := p.URL.Parse(strings.TrimSpace(found.AttrOr("action", "")))
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package needs tells a test whether a part that Go cannot bring along is here:
-// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp. It owns the rule of
-// what happens when one is missing, and it is the only place where a test may
-// be skipped: the test is skipped with a sentence that `make test` repeats in
+// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2. It owns the
+// rule of what happens when one is missing, and it is the only place where a test
+// may be skipped: the test is skipped with a sentence that `make test` repeats in
 // its closing list, but with CI=true it fails, because a skipped test proves
 // nothing.
 //
@@ -13,6 +13,7 @@
 //	IDMS_TEST_CHROMIUM       the browser, default: chromium on the PATH
 //	IDMS_TEST_PHP            the php program, default: php on the PATH
 //	IDMS_TEST_SIMPLESAMLPHP  folder of the installed application, default: /usr/share/simplesamlphp
+//	IDMS_TEST_PYTHON         the python3 program that has pysaml2, default: /usr/bin/python3
 //	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
 package needs
 
@@ -88,6 +89,18 @@ func SimpleSAMLphp(t testing.TB) PHP {
 		missing(t, "SimpleSAMLphp (not in "+folder+"; IDMS_TEST_SIMPLESAMLPHP names its folder)")
 	}
 	return PHP{Program: php, SimpleSAMLphp: folder}
+}
+
+// PySAML2 returns the python3 that has pysaml2: Debian's own by default, since
+// another one on the PATH does not see its packages.
+func PySAML2(t testing.TB) string {
+	t.Helper()
+	python := program(t, "IDMS_TEST_PYTHON", "/usr/bin/python3")
+	const find = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('saml2'))"
+	if err := exec.Command(python, "-I", "-c", find).Run(); err != nil {
+		missing(t, "pysaml2 (not in "+python+"; IDMS_TEST_PYTHON names another)")
+	}
+	return python
 }
 
 func program(t testing.TB, variable, name string) string {
