@@ -55,6 +55,7 @@ const (
 
 	RecordCreated Action = "record_created"
 	RecordChanged Action = "record_changed"
+	RecordDeleted Action = "record_deleted"
 	GroupCreated  Action = "group_created"
 	GroupChanged  Action = "group_changed"
 	GroupDeleted  Action = "group_deleted"

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"idms/internal/trace"
 )
@@ -59,6 +60,7 @@ type diff struct {
 }
 
 func (d *diff) compare(path string, from, to any) {
+	d.compareOrder(path, from, to)
 	from, to = byName(from), byName(to)
 	before, isObject := from.(map[string]any)
 	after, areObjects := to.(map[string]any)
@@ -72,13 +74,51 @@ func (d *diff) compare(path string, from, to any) {
 		before = nil
 	default:
 		if was, is := show(from), show(to); was != is || fmt.Sprintf("%T", from) != fmt.Sprintf("%T", to) {
-			d.add(Change{Field: path, From: cut(was), To: cut(is)})
+			d.add(Change{Field: path, From: cut(was, is), To: cut(is, was)})
 		}
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(union(before, after))) {
 		d.compare(join(path, name), member(before, name), member(after, name))
 	}
+}
+
+// compareOrder tells of a list whose members only changed places.
+func (d *diff) compareOrder(path string, from, to any) {
+	before, after := namesOf(from), namesOf(to)
+	in := func(list []string) map[string]bool {
+		set := map[string]bool{}
+		for _, name := range list {
+			set[name] = true
+		}
+		return set
+	}
+	there, stays := in(before), in(after)
+	before = slices.DeleteFunc(before, func(name string) bool { return !stays[name] })
+	after = slices.DeleteFunc(after, func(name string) bool { return !there[name] })
+	if !slices.Equal(before, after) {
+		was, is := strings.Join(before, ", "), strings.Join(after, ", ")
+		d.add(Change{Field: path + " (order)", From: cut(was, is), To: cut(is, was)})
+	}
+}
+
+// namesOf are the keys of a list's members in their order, when all have one of
+// their own.
+func namesOf(value any) []string {
+	list, _ := value.([]any)
+	var names []string
+	seen := map[string]bool{}
+	for _, one := range list {
+		object, _ := one.(map[string]any)
+		if key, ok := object["key"].(string); ok && key != "" && !seen[key] {
+			seen[key] = true
+			names = append(names, key)
+		}
+	}
+	if len(names) < len(list) {
+		return nil
+	}
+	return names
 }
 
 func (d *diff) add(c Change) {
@@ -97,16 +137,12 @@ func byName(value any) any {
 		return value
 	}
 	named := make(map[string]any, len(list))
-	for _, one := range list {
-		object, _ := one.(map[string]any)
-		if key, ok := object["key"].(string); ok && key != "" {
-			named["["+key+"]"] = one
+	if names := namesOf(value); len(names) > 0 {
+		for i, name := range names {
+			named["["+name+"]"] = list[i]
 		}
-	}
-	if len(named) == len(list) {
 		return named
 	}
-	clear(named)
 	for i, one := range list {
 		// Padded, so that places sort as numbers.
 		named[fmt.Sprintf("[%03d]", i)] = one
@@ -151,11 +187,30 @@ func show(value any) string {
 	return string(text)
 }
 
-// cut shortens a value for the event, at a character and with its whole length.
-func cut(text string) string {
-	beginning := trace.Beginning(text, MaxShown)
-	if beginning == text {
+// lead is how much of what two long values share is shown before they differ.
+const lead = 40
+
+// cut shortens a value for the event, at characters and with its whole length:
+// to the part where it begins to differ from the other, so that two certificates
+// or pictures with one beginning do not look the same.
+func cut(text, other string) string {
+	if len(text) <= MaxShown {
 		return text
 	}
-	return fmt.Sprintf("%s… (%d bytes)", beginning, len(text))
+	start := 0
+	for start < min(len(text), len(other)) && text[start] == other[start] {
+		start++
+	}
+	start = max(0, min(start-lead, len(text)-MaxShown))
+	for start < len(text) && !utf8.RuneStart(text[start]) {
+		start++
+	}
+	shown := trace.Beginning(text[start:], MaxShown)
+	if start+len(shown) < len(text) {
+		shown += "…"
+	}
+	if start > 0 {
+		shown = "…" + shown
+	}
+	return fmt.Sprintf("%s (%d bytes)", shown, len(text))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestADiffTellsEachFieldFromWhatToWhat(t *testing.T) {
@@ -25,6 +26,9 @@ func TestADiffTellsEachFieldFromWhatToWhat(t *testing.T) {
 		{"a rule that goes",
 			`{"rules":[{"key":"x","pattern":"1"}]}`, `{"rules":[]}`,
 			[]Change{{"rules[x].key", "x", ""}, {"rules[x].pattern", "1", ""}}},
+		{"rules that only change places",
+			`{"rules":[{"key":"x","pattern":"1"},{"key":"y"},{"key":"z"}]}`, `{"rules":[{"key":"z"},{"key":"x","pattern":"2"},{"key":"new"}]}`,
+			[]Change{{"rules (order)", "x, z", "z, x"}, {"rules[new].key", "", "new"}, {"rules[x].pattern", "1", "2"}, {"rules[y].key", "y", ""}}},
 		{"a list without keys goes by place", `{"l":["a","b"]}`, `{"l":["a","c","d"]}`,
 			[]Change{{"l[001]", "b", "c"}, {"l[002]", "", "d"}}},
 		{"a key twice names nothing", `{"l":[{"key":"x","v":1},{"key":"x","v":2}]}`, `{"l":[{"key":"x","v":1},{"key":"x","v":3}]}`,
@@ -59,6 +63,22 @@ func TestADiffIsBounded(t *testing.T) {
 	}
 	if last := got[MaxChanges-1]; last.To != "402 more changes" {
 		t.Errorf("the end says %q", last.To)
+	}
+}
+
+func TestLongValuesAreShownFromWhereTheyDiffer(t *testing.T) {
+	same := strings.Repeat("é", 300)
+	got, err := Diff([]byte(`{"icon":"`+same+`old"}`), []byte(`{"icon":"`+same+`new and longer"}`))
+	if err != nil || len(got) != 1 {
+		t.Fatalf("%q (%v)", got, err)
+	}
+	for shown, want := range map[string][3]string{
+		got[0].From: {"…é", "éold", " (603 bytes)"},
+		got[0].To:   {"…é", "énew and longer", " (614 bytes)"},
+	} {
+		if !strings.HasPrefix(shown, want[0]) || !strings.HasSuffix(shown, want[1]+want[2]) || !utf8.ValidString(shown) {
+			t.Errorf("shown is %q", shown)
+		}
 	}
 }
 
