@@ -63,6 +63,7 @@ type samlDocument struct {
 	LogoutURL        string       `json:"logout_url,omitempty"`
 	Certificates     []string     `json:"certificates,omitempty"`
 	CertificateFiles []string     `json:"certificate_files,omitempty"`
+	ChangePassword   string       `json:"change_password_url,omitempty"`
 
 	SPIssuer        string   `json:"sp_issuer,omitempty"`
 	Audience        string   `json:"audience,omitempty"`
@@ -172,7 +173,8 @@ func documentOf(r Record) recordDocument {
 		Button: buttonDocument{Label: r.Button.Label, Icon: base64.StdEncoding.EncodeToString(r.Button.Icon)},
 		SAML: samlDocument{
 			Metadata: s.Metadata, Issuer: s.Issuer, SSOURL: s.SSOURL, SSOBinding: s.SSOBinding, LogoutURL: s.LogoutURL, Certificates: s.Certificates,
-			SPIssuer: s.SPIssuer, Audience: s.Audience, Origin: s.Origin, PreviousOrigins: s.PreviousOrigins,
+			ChangePassword: s.ChangePasswordURL,
+			SPIssuer:       s.SPIssuer, Audience: s.Audience, Origin: s.Origin, PreviousOrigins: s.PreviousOrigins,
 			RequestBinding: s.RequestBinding, SignRequests: s.SignRequests, Canonicalizer: s.Canonicalizer, NameIDFormat: s.NameIDFormat,
 			ForceAuthn: s.ForceAuthn, RequestContexts: s.RequestContexts, CustomLoginURL: s.CustomLoginURL,
 			Signed: s.Signed, AllowUnsolicited: s.AllowUnsolicited, RelayState: s.RelayState, Landing: s.Landing,
@@ -298,8 +300,8 @@ func (d samlDocument) settings(open opener) (saml.Settings, fault.Problems) {
 	var problems fault.Problems
 	s := saml.Settings{
 		Metadata: d.Metadata, Issuer: d.Issuer, SSOURL: d.SSOURL, SSOBinding: d.SSOBinding, LogoutURL: d.LogoutURL,
-		Certificates: slices.Clone(d.Certificates),
-		SPIssuer:     d.SPIssuer, Audience: d.Audience, Origin: d.Origin, PreviousOrigins: d.PreviousOrigins,
+		Certificates: slices.Clone(d.Certificates), ChangePasswordURL: d.ChangePassword,
+		SPIssuer: d.SPIssuer, Audience: d.Audience, Origin: d.Origin, PreviousOrigins: d.PreviousOrigins,
 		RequestBinding: d.RequestBinding, SignRequests: d.SignRequests, Canonicalizer: d.Canonicalizer, NameIDFormat: d.NameIDFormat,
 		ForceAuthn: d.ForceAuthn, RequestContexts: d.RequestContexts, CustomLoginURL: d.CustomLoginURL,
 		Signed: d.Signed, AllowUnsolicited: d.AllowUnsolicited, RelayState: d.RelayState, Landing: d.Landing,

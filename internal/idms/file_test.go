@@ -77,6 +77,7 @@ records:
       sso_url: https://idp.example.com/sso
       sso_binding: redirect
       logout_url: https://idp.example.com/bye
+      change_password_url: https://idp.example.com/password
       certificate_files: [acme.der]
       sp_issuer: https://login.example.com/sp
       audience: https://login.example.com/audience

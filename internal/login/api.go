@@ -81,6 +81,9 @@ type Visitor struct {
 	Why        string        // why this level, for the person: one sentence
 	CanElevate bool          // S26
 	Groups     []Group
+	// ChangePasswordURL is where the provider lets people change their password;
+	// "" when the record does not say.
+	ChangePasswordURL string
 }
 
 // Group is one group of a visitor and why they are in it (S35).

@@ -51,6 +51,7 @@ func (f *Flow) Visitor(ctx context.Context, token string) (Visitor, error) {
 	visitor := Visitor{
 		Session: visit.Session, Account: person.Account, RecordName: visit.Record.Name,
 		Level: visit.Session.LevelAt(now), Why: visit.Session.Why,
+		ChangePasswordURL: c.record.SAML.ChangePasswordURL,
 	}
 	if visitor.Level > visit.Session.Level {
 		visitor.Why = "You have elevated this session."

@@ -29,11 +29,16 @@ func (s Settings) Check() fault.Problems {
 	return append(problems, s.CheckOurs()...)
 }
 
-// CheckOurs finds the problems of this service's side alone: for a draft that
+// CheckOurs finds the problems of this service's side alone, and of what is only
+// shown to people: for a draft that
 // says nothing of its provider yet, because the provider is set up first, with
 // our values.
 func (s Settings) CheckOurs() fault.Problems {
 	var problems fault.Problems
+	if s.ChangePasswordURL != "" {
+		_, err := parseURL(s.ChangePasswordURL)
+		problems.AddError("change_password_url", err)
+	}
 	s.checkService(&problems)
 	s.checkRequests(&problems)
 	s.checkResponses(&problems)

@@ -38,7 +38,7 @@ func TestGoodSettingsHaveNoProblems(t *testing.T) {
 		{"by hand", byHand(t), nil},
 		{"by hand with everything", byHand(t), func(s *Settings) {
 			s.SSOBinding, s.RequestBinding = POST, POST
-			s.LogoutURL = "https://idp.example/logout"
+			s.LogoutURL, s.ChangePasswordURL = "https://idp.example/logout", "https://idp.example/password"
 			s.Certificates = append(s.Certificates, bareCertificate(t, "b"))
 			s.SPIssuer, s.Audience = "https://idms.example/saml", "urn:example:idms"
 			s.Origin, s.PreviousOrigins = "https://idms.example", []string{"https://old.example:8443", "http://plain.example"}
@@ -98,6 +98,7 @@ func TestEveryProblemStandsAtItsField(t *testing.T) {
 		{"an unknown sign-on binding", func(s *Settings) { s.SSOBinding = "soap" }, []string{"sso_binding: Choose"}},
 		{"a sign-on binding without its URL", func(s *Settings) { *s = byMetadata(t, "okta.xml"); s.SSOBinding = POST }, []string{"sso_binding: Enter the sign-on URL"}},
 		{"a logout URL that is a script", func(s *Settings) { s.LogoutURL = "javascript:alert(1)" }, []string{"logout_url: Write"}},
+		{"an address for changing passwords that is a script", func(s *Settings) { s.ChangePasswordURL = "javascript:alert(1)" }, []string{"change_password_url: Write"}},
 		{"two bad certificates and a good one", func(s *Settings) { s.Certificates = []string{"x", certificateFile(t, "a"), certificateFile(t, "weak")} },
 			[]string{"certificates[0]: This is neither", "certificates[2]: The certificate's RSA key"}},
 		{"metadata that is none", func(s *Settings) { *s = Settings{Metadata: "<html/>"} }, []string{"metadata: This is a web page"}},

@@ -27,7 +27,7 @@ func TestTheGlossaryKnowsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := []string{
-		"issuer", "metadata", "sso_url", "sso_binding", "logout_url", "certificates",
+		"issuer", "metadata", "sso_url", "sso_binding", "logout_url", "certificates", "change_password_url",
 		"sp_issuer", "audience", "origin", "previous_origins",
 		"request_binding", "sign_requests", "canonicalizer", "name_id_format", "force_authn", "request_auth_contexts", "custom_login_url",
 		"signed", "allow_unsolicited", "relay_state", "landing", "clock_skew", "refuse_expired_certificates",

@@ -19,6 +19,8 @@ type Settings struct {
 	LogoutURL    string   // by hand: where the signed-out page offers to go
 	Certificates []string // by hand: PEM, or bare base64 of DER
 
+	ChangePasswordURL string // the provider's page for it, shown to the record's people
+
 	// This service towards that provider.
 	SPIssuer        string   // Service Provider Issuer; "" is the metadata address
 	Audience        string   // Audience URI; "" is the SP issuer

@@ -87,7 +87,11 @@ type whoPage struct {
 	Ends          moment
 	Groups        []login.Group // the first ones
 	GroupCount    int
+	Password      link // where the provider changes passwords; may be none
 }
+
+// link is an address elsewhere, with its host to read.
+type link struct{ URL, Host string }
 
 func (whoPage) file() string { return "who.html" }
 

@@ -72,6 +72,8 @@ func samples(around func(title string) frame, now time.Time) []sample {
 	const byRule = "The access rule cloud-admins of Acme gives you Full Access."
 	full := visitor(ada, console.Full, byRule, groups)
 	restricted := visitor(users.Profile{Username: "layla", Email: "layla@acme.example", FirstName: "ليلى", LastName: "حداد"}, console.Restricted, "The access rule staff of Acme gives you Restricted.", groups[1:2])
+	passwordElsewhere := full
+	passwordElsewhere.ChangePasswordURL = "https://account.acme.example/password?from=portal"
 	canElevate := visitor(users.Profile{Username: "chen", Email: "chen@acme.example", FirstName: "Chen", LastName: "Wei"}, console.Restricted,
 		byRule+" It is Restricted until you authenticate more strongly.", groups)
 	canElevate.CanElevate = true
@@ -106,6 +108,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"continue", http.StatusOK, continuePage{around("Continue"), "idp.example.com", "https://idp.example.com/sso",
 			[]saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkF1dGhuUmVxdWVzdC8+"}, {Name: "RelayState", Value: "h1"}}}},
 		{"who-full", http.StatusOK, whoPageOf(who, full, now)},
+		{"who-password-elsewhere", http.StatusOK, whoPageOf(who, passwordElsewhere, now)},
 		{"who-restricted-right-to-left", http.StatusOK, whoPageOf(who, restricted, now)},
 		{"who-can-elevate", http.StatusOK, whoPageOf(who, canElevate, now)},
 		{"who-elevated", http.StatusOK, whoPageOf(who, elevated, now)},

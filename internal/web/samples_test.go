@@ -270,3 +270,15 @@ func TestTimeLeftIsSaidAsPeopleSayIt(t *testing.T) {
 		t.Errorf("the instant is %q, want it in UTC with its zone", got)
 	}
 }
+
+func TestThePersonsPageLinksToWhereTheirPasswordIsChanged(t *testing.T) {
+	handler := pagesOnly(t)
+	page := documentOf(t, body(t, get(handler, "http://localhost:8080/dev/pages/who-password-elsewhere")))
+	link := page.Find(`.person a[href="https://account.acme.example/password?from=portal"]`)
+	if link.Length() != 1 || link.Text() != "Change it at account.acme.example" {
+		t.Errorf("the page has %q", page.Find(".person").Text())
+	}
+	if page := documentOf(t, body(t, get(handler, "http://localhost:8080/dev/pages/who-full"))); page.Find(".person a").Length() != 0 {
+		t.Error("without an address there is a link")
+	}
+}

@@ -74,6 +74,7 @@ func whoPageOf(around frame, who login.Visitor, now time.Time) whoPage {
 		Ends:          moment{At: session.Expires, Now: now},
 		Groups:        who.Groups[:min(firstGroups, len(who.Groups))],
 		GroupCount:    len(who.Groups),
+		Password:      linkTo(who.ChangePasswordURL),
 	}
 }
 
@@ -152,9 +153,15 @@ func (s *Site) signedOutPage(c echo.Context) error {
 // signedOutPageOf takes the address from a cookie, which a browser can be made
 // to hold anything in: only a web address becomes a link.
 func signedOutPageOf(around frame, provider string) signedOutPage {
-	u, err := url.Parse(provider)
+	to := linkTo(provider)
+	return signedOutPage{frame: around, Provider: to.URL, Host: to.Host}
+}
+
+// linkTo is a web address as a link; of anything else it is none.
+func linkTo(address string) link {
+	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return signedOutPage{frame: around}
+		return link{}
 	}
-	return signedOutPage{frame: around, Provider: u.String(), Host: u.Host}
+	return link{URL: u.String(), Host: u.Host}
 }
