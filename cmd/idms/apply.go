@@ -1,11 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
+	"idms/internal/config"
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/store"
@@ -13,8 +14,12 @@ import (
 
 type applyCommand struct {
 	settings
-	File   string `help:"Record file (YAML); - is standard input." short:"f" required:"" placeholder:"FILE"`
-	Reason string `help:"Why, for the audit trail and the versions."`
+	File   []string `help:"Record file (YAML), several times for several; - is standard input." short:"f" required:"" sep:"none" placeholder:"FILE"`
+	More   []string `arg:"" optional:"" name:"file" help:"More of them: what a shell makes of -f *.yaml."`
+	DryRun bool     `help:"Do everything but the last step. Exit code 3: there are changes."`
+	Prune  bool     `help:"Delete the records and groups that the files do not name."`
+	Reason string   `help:"Why, for the audit trail and the versions."`
+	Format string   `help:"text or json." enum:"text,json" default:"text"`
 }
 
 func (c applyCommand) Run(p *program) error {
@@ -22,78 +27,75 @@ func (c applyCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	file, err := p.readRecords(c.File)
+	names := slices.Concat(c.File, c.More)
+	file, err := p.readAllRecords(names)
 	if err != nil {
 		return err
 	}
 	if len(file.Groups) == 0 && len(file.Records) == 0 {
-		return fault.New(fault.Invalid, "%s holds no groups and no records: there is nothing to apply.", c.File)
+		return fault.New(fault.Invalid, "%s: no groups and no records, so there is nothing to apply.", strings.Join(names, ", "))
 	}
-	now := p.clock()
+	if c.Prune && len(file.Records) == 0 {
+		return fault.New(fault.Invalid, "%s: no record is named, so --prune would delete all of them.", strings.Join(names, ", "))
+	}
 	house, err := p.open(cfg, newLog(p.stderr, cfg))
 	if err != nil {
 		return err
 	}
 	defer house.Close()
-	former, err := house.store.Records(p.ctx)
+	by := store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()}
+	applied, err := house.store.ApplyWith(p.ctx, file, by, store.How{Prune: c.Prune, DryRun: c.DryRun})
 	if err != nil {
 		return err
 	}
-	applied, err := house.store.Apply(p.ctx, file, store.Author{Who: whoami(), Reason: c.Reason, Now: now})
-	if err != nil {
-		return err
-	}
-	p.warn(file, former, now)
-	for _, warning := range unreachable(cfg, file.Records) {
-		fmt.Fprintf(p.stderr, "warning: %s\n", warning)
-	}
-	return p.tellApplied(applied)
+	report := reportOf(applied, c.DryRun)
+	report.warn(file.Records, cfg, by.Now)
+	return p.tell(report, c.Format)
 }
 
-// warn says what of the records that were applied protects less than it seems,
-// and what taking something away from one of them means.
-func (p *program) warn(file idms.File, former []idms.Record, now time.Time) {
-	byKey := map[string]idms.Record{}
-	for _, record := range former {
-		byKey[record.Key] = record
-	}
-	for _, record := range file.Records {
-		warnings := record.Warnings(now)
-		if before, ok := byKey[record.Key]; ok {
-			warnings = append(warnings, record.WarningsOfReplacing(before)...)
+// readAllRecords reads several record files as one. Problems of all of them are
+// told at once.
+func (p *program) readAllRecords(names []string) (idms.File, error) {
+	var parts []idms.Part
+	var problems []string
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[name] {
+			return idms.File{}, fault.New(fault.Invalid, "%s is named twice.", name)
 		}
-		for _, warning := range warnings {
-			fmt.Fprintf(p.stderr, "warning: record %s: %s: %s\n", record.Key, warning.Field, warning.Message)
+		seen[name] = true
+		file, err := p.readRecords(name)
+		if fault.KindOf(err) == fault.Invalid {
+			problems = append(problems, fault.Sentence(err))
+			continue
 		}
+		if err != nil {
+			return idms.File{}, err
+		}
+		parts = append(parts, idms.Part{Name: name, File: file})
 	}
+	if len(names) == 1 && len(parts) == 1 {
+		return parts[0].File, nil // whose problems need not name the file
+	}
+	file, twice := idms.Merge(parts)
+	if twice.Any() {
+		problems = append(problems, twice.String())
+	}
+	if len(problems) > 0 {
+		return idms.File{}, fault.New(fault.Invalid, "%s", strings.Join(problems, "\n"))
+	}
+	return file, nil
 }
 
-// manyKeys is how many of them are told one by one.
-const manyKeys = 20
-
-func (p *program) tellApplied(applied store.Applied) error {
-	var text strings.Builder
-	for _, part := range []struct {
-		what string
-		keys []string
-	}{
-		{"groups created", applied.GroupsCreated},
-		{"groups changed", applied.GroupsChanged},
-		{"records created", applied.Created},
-		{"records changed", applied.Changed},
-		{"records unchanged", applied.Unchanged},
-	} {
-		if more := len(part.keys) - manyKeys; more > 0 {
-			fmt.Fprintf(&text, "%s: %s and %d more\n", part.what, strings.Join(part.keys[:manyKeys], ", "), more)
-		} else if len(part.keys) > 0 {
-			fmt.Fprintf(&text, "%s: %s\n", part.what, strings.Join(part.keys, ", "))
+// warn adds what of these records protects less than it seems, to what replacing
+// their former versions means.
+func (r *report) warn(records []idms.Record, cfg config.Config, now time.Time) {
+	for _, record := range records {
+		for _, warning := range record.Warnings(now) {
+			r.Warnings = append(r.Warnings, recordWarning{record.Key, warning.Field, warning.Message})
 		}
 	}
-	if applied.SessionsEnded > 0 {
-		fmt.Fprintf(&text, "sessions ended: %d\n", applied.SessionsEnded)
-	}
-	_, err := fmt.Fprint(p.stdout, text.String())
-	return err
+	r.Warnings = append(r.Warnings, unreachable(cfg, records)...)
 }
 
 // whoami names the author of a change made from the command line.

@@ -50,20 +50,6 @@ func (d *desk) records() map[string]idms.Record {
 	return byKey
 }
 
-func TestApplySaysWhatItChanged(t *testing.T) {
-	d := newDesk(t)
-	for _, tt := range []struct{ name, file, want string }{
-		{"the first time everything is new", checkRecord, "groups created: ops\nrecords created: corp, other\n"},
-		{"the second time nothing is", checkRecord, "records unchanged: corp, other\n"},
-		{"then what differs", strings.NewReplacer("Operations", "Ops", "name: Corp", "name: Corporation").Replace(checkRecord),
-			"groups changed: ops\nrecords changed: corp\nrecords unchanged: other\n"},
-	} {
-		if stdout, stderr, exit := d.apply(tt.file); exit != exitOK || stdout != tt.want {
-			t.Errorf("%s: exit %d, said %q, want %q\n%s", tt.name, exit, stdout, tt.want, stderr)
-		}
-	}
-}
-
 func TestApplyWithProblemsNamesThemAllAndChangesNothing(t *testing.T) {
 	d := newDesk(t)
 	if _, stderr, exit := d.apply(checkRecord); exit != exitOK {

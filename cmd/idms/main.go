@@ -28,19 +28,26 @@ const (
 	exitOK      = 0
 	exitRefused = 1 // the answer is no: a refused login, a failed command
 	exitUsage   = 2 // the command line, the configuration or a file is wrong
+	exitChanges = 3 // a dry run found changes
 )
 
 // errRefused ends a command with exitRefused after it has said everything.
 var errRefused = errors.New("refused")
 
+// errChanges ends a dry run with exitChanges after it has said everything.
+var errChanges = errors.New("there are changes")
+
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Log people in."`
-	Demo    demoCommand    `cmd:"" help:"Start everything with a demo identity provider and a cast of people; nothing is kept."`
-	Check   checkCommand   `cmd:"" help:"Decide about a captured response, without a database."`
-	Apply   applyCommand   `cmd:"" help:"Make groups and records what a file says."`
-	Trace   traceCommand   `cmd:"" help:"Explain a login by its reference."`
-	Keys    keysCommand    `cmd:"" help:"The keys that seal secrets at rest."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Log people in."`
+	Demo     demoCommand     `cmd:"" help:"Start everything with a demo identity provider and a cast of people; nothing is kept."`
+	Check    checkCommand    `cmd:"" help:"Decide about a captured response, without a database."`
+	Apply    applyCommand    `cmd:"" help:"Make groups and records what a file says."`
+	Export   exportCommand   `cmd:"" help:"Write the record file of what is in the database."`
+	Versions versionsCommand `cmd:"" help:"List the versions of a record, or show one."`
+	Restore  restoreCommand  `cmd:"" help:"Go back to a former version of a record."`
+	Trace    traceCommand    `cmd:"" help:"Explain a login by its reference."`
+	Keys     keysCommand     `cmd:"" help:"The keys that seal secrets at rest."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // settings are the flags that every command with a database takes.
@@ -138,6 +145,8 @@ func (p *program) exit(err error) int {
 		return exitOK
 	case errors.Is(err, errRefused):
 		return exitRefused
+	case errors.Is(err, errChanges):
+		return exitChanges
 	}
 	fmt.Fprintf(p.stderr, "idms: %v\n", err)
 	if fault.KindOf(err) == fault.Invalid {

@@ -12,16 +12,16 @@ import (
 // unreachable says of which records nobody reaches the addresses: their origin
 // is not among the public addresses of this configuration, where every request
 // for another host is refused.
-func unreachable(cfg config.Config, records []idms.Record) []string {
+func unreachable(cfg config.Config, records []idms.Record) []recordWarning {
 	bases := cfg.Bases()
-	var said []string
+	var said []recordWarning
 	for _, record := range records {
 		origin := record.SAML.Origin
 		if record.Key == idms.LocalKey || record.State == idms.Disabled || origin == "" || slices.Contains(bases, origin) {
 			continue
 		}
-		said = append(said, fmt.Sprintf("record %s: saml.origin: %s is not among the base_urls (%s), so nobody reaches the record there; add it to them, or change the origin",
-			record.Key, origin, strings.Join(bases, ", ")))
+		said = append(said, recordWarning{record.Key, "saml.origin", fmt.Sprintf(
+			"%s is not among the base_urls (%s), so nobody reaches the record there; add it to them, or change the origin", origin, strings.Join(bases, ", "))})
 	}
 	return said
 }

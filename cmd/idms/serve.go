@@ -64,7 +64,7 @@ func (c serveCommand) Run(p *program) error {
 		return errors.Join(err, listener.Close())
 	}
 	for _, warning := range unreachable(cfg, records) {
-		log.Warn(warning)
+		log.Warn(warning.String())
 	}
 	log.Info("listening", "address", listener.Addr().String(), "base_urls", cfg.BaseURLs, "database", house.kind)
 	return house.serve(p.ctx, listener, web.Server(site, log))

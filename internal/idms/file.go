@@ -13,6 +13,51 @@ import (
 type File struct {
 	Groups  []groups.Group
 	Records []Record
+
+	paths []string // of the records, when they come from several files
+}
+
+// Path is where a record stands, by its place in Records: for problems that only
+// a database can tell.
+func (f File) Path(i int) string {
+	if i < len(f.paths) {
+		return f.paths[i]
+	}
+	return fmt.Sprintf("records[%d]", i)
+}
+
+// Part is one of several files that are applied together.
+type Part struct {
+	Name string // as somebody knows it
+	File File
+}
+
+// Merge makes one file of several. What stands in two of them is a problem at
+// its second place, by the names of both.
+func Merge(parts []Part) (File, fault.Problems) {
+	var all File
+	var problems fault.Problems
+	first := map[string]string{} // where each key stands first
+	unique := func(kind, key, path string) {
+		if where, used := first[kind+key]; used {
+			problems.Add(path+".key", "The key %s is used by %s too.", key, where)
+		} else {
+			first[kind+key] = path
+		}
+	}
+	for _, part := range parts {
+		for i, group := range part.File.Groups {
+			unique("group ", group.Key, fmt.Sprintf("%s: groups[%d]", part.Name, i))
+			all.Groups = append(all.Groups, group)
+		}
+		for i, record := range part.File.Records {
+			path := fmt.Sprintf("%s: %s", part.Name, part.File.Path(i))
+			unique("record ", record.Key, path)
+			all.Records = append(all.Records, record)
+			all.paths = append(all.paths, path)
+		}
+	}
+	return all, problems
 }
 
 type fileDocument struct {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -26,23 +28,73 @@ type Author struct {
 // system is the author of what nobody asked for.
 const system = "system"
 
-// Applied says what a file changed, by key and in the file's order.
-type Applied struct {
-	Created, Changed, Unchanged []string // records
-	GroupsCreated               []string
-	GroupsChanged               []string
-	SessionsEnded               int // of records that the file switches off (S53)
+// How a file is applied.
+type How struct {
+	// Prune deletes the records and groups that the file does not name, the
+	// built-in record excepted.
+	Prune bool
+	// DryRun goes the whole way and takes everything back at its end, so that
+	// it meets every problem and finds every change that the real one would.
+	DryRun bool
+
+	// restoring makes no record that is not there.
+	restoring bool
 }
 
-// Apply makes the records and groups of a file so: all of them, or none.
-// Records and groups that the file does not name stay as they are. A record
-// gets a new version when its document changes; a new record gets a key of its
-// own. Every change is in the audit trail, from what to what.
+// Applied says what a file changed, in the file's order; what was pruned comes
+// last, by key.
+type Applied struct {
+	Groups, Records                   []Difference
+	GroupsUnchanged, RecordsUnchanged int
+	SessionsEnded                     int // of records that were switched off or deleted (S53)
+}
+
+// Any is true when something is not as it was.
+func (a Applied) Any() bool { return len(a.Groups)+len(a.Records) > 0 }
+
+// Difference is what became of one group or record.
+type Difference struct {
+	Key, Name string
+	Kind      Kind
+	Version   int            // of a record, as it is now
+	Fields    []audit.Change // of a deleted one none; at most audit.MaxChanges
+	Warnings  fault.Problems // what replacing the former version does to people (S23, S34)
+
+	SessionsEnded int // of a record
+	People        int // accounts of a deleted record, who are deleted too; members of a deleted group, who leave it
+	Memberships   int // of these people, in any group; of a deleted group the same number
+}
+
+// Kind is what became of something.
+type Kind string
+
+const (
+	Created Kind = "created"
+	Changed Kind = "changed"
+	Deleted Kind = "deleted"
+)
+
+// errDryRun takes a transaction back that did all it should.
+var errDryRun = errors.New("store: a dry run")
+
+// Apply is ApplyWith with nothing out of the ordinary: what the file does not
+// name stays as it is.
+func (s *Store) Apply(ctx context.Context, file idms.File, by Author) (Applied, error) {
+	return s.ApplyWith(ctx, file, by, How{})
+}
+
+// ApplyWith makes the records and groups of a file so: all of them, or none.
+// Records and groups that the file does not name stay as they are, unless how
+// says to prune. A record gets a new version when its document changes; a new
+// record gets a key of its own. Every change is in the audit trail, from what
+// to what. What it returns is what happened, and in a dry run what would have.
 //
 // The file has been checked by itself; what only the database can tell is
-// checked here, and comes back as fault.Invalid with every problem at its field.
-func (s *Store) Apply(ctx context.Context, file idms.File, by Author) (Applied, error) {
-	keys, err := s.keysFor(ctx, file.Records, by.Now)
+// checked here, and comes back as fault.Invalid with every problem at its
+// field. A group that is to be pruned while a rule still points at it is
+// fault.Conflict (S38).
+func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how How) (Applied, error) {
+	keys, err := s.keysFor(ctx, file.Records, by.Now, how)
 	if err != nil {
 		return Applied{}, err
 	}
@@ -52,49 +104,112 @@ func (s *Store) Apply(ctx context.Context, file idms.File, by Author) (Applied, 
 		if err := tx.lockChanges(); err != nil {
 			return err
 		}
-		if err := tx.applyGroups(file.Groups, by, &applied); err != nil {
-			return err
-		}
-		if err := tx.checkRecords(file.Records); err != nil {
-			return err
-		}
 		current, err := tx.currentDocuments()
 		if err != nil {
 			return err
 		}
-		if err := tx.lockRecords(idsOf(file.Records, current)); err != nil {
+		going := pruned(file, current, how)
+		if err := tx.lockRecords(idsOf(file.Records, current, going)); err != nil {
+			return err
+		}
+		if err := tx.applyGroups(file.Groups, by, &applied); err != nil {
+			return err
+		}
+		if err := tx.checkRecords(file); err != nil {
 			return err
 		}
 		for _, record := range file.Records {
-			if err := tx.applyRecord(record, current[record.Key], keys[record.Key], by, &applied); err != nil {
+			before, there := current[record.Key]
+			if how.restoring && !there {
+				return noRecord(record.Key)
+			}
+			if err := tx.applyRecord(record, before, keys, by, &applied); err != nil {
 				return fmt.Errorf("record %s: %w", record.Key, err)
 			}
 		}
+		for _, row := range going {
+			if err := tx.deleteRecord(row, by, &applied); err != nil {
+				return fmt.Errorf("record %s: %w", row.Key, err)
+			}
+		}
+		if how.Prune {
+			if err := tx.pruneGroups(file.Groups, by, &applied); err != nil {
+				return err
+			}
+		}
+		if how.DryRun {
+			return errDryRun
+		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errDryRun) {
 		return Applied{}, err
 	}
 	return applied, nil
 }
 
+// Restore makes a former version of a record the current one, as a new version
+// that says the same: a group that it names must still be there. A record or
+// version that is not there is fault.NotFound; a version that would not be
+// accepted today is fault.Invalid, with every problem at its field.
+func (s *Store) Restore(ctx context.Context, key string, version int, by Author, how How) (Applied, error) {
+	if _, err := s.Edition(ctx, key); err != nil {
+		return Applied{}, err
+	}
+	record, err := s.RecordAt(ctx, key, version)
+	if err != nil {
+		return Applied{}, err
+	}
+	if err := record.Check().Err(); err != nil {
+		return Applied{}, err
+	}
+	how.Prune, how.restoring = false, true
+	return s.ApplyWith(ctx, idms.File{Records: []idms.Record{record}}, by, how)
+}
+
+// pruned are the records that go because the file does not name them, by key.
+// The built-in record stays: local people belong to it, and no file can name it.
+func pruned(file idms.File, current map[string]documentRow, how How) []documentRow {
+	if !how.Prune {
+		return nil
+	}
+	named := map[string]bool{idms.LocalKey: true}
+	for _, record := range file.Records {
+		named[record.Key] = true
+	}
+	var going []documentRow
+	for _, key := range slices.Sorted(maps.Keys(current)) {
+		if !named[key] {
+			going = append(going, current[key])
+		}
+	}
+	return going
+}
+
 // keysFor makes keys for the records that are new. An RSA key takes long, and
-// the transaction must not.
-func (s *Store) keysFor(ctx context.Context, list []idms.Record, now time.Time) (map[string]saml.Key, error) {
+// the transaction must not. A dry run throws its keys away: one does for all.
+func (s *Store) keysFor(ctx context.Context, list []idms.Record, now time.Time, how How) (map[string]saml.Key, error) {
 	var known []string
-	if err := s.read.WithContext(ctx).Model(&recordRow{}).Pluck("key", &known).Error; err != nil {
+	if err := s.read.WithContext(ctx).Model(&recordRow{}).Where("state <> ?", deleted).Pluck("key", &known).Error; err != nil {
 		return nil, wrap(err, "list records")
 	}
+	there := map[string]bool{}
+	for _, key := range known {
+		there[key] = true
+	}
 	keys := map[string]saml.Key{}
+	var last saml.Key
 	for _, record := range list {
-		if slices.Contains(known, record.Key) {
+		if there[record.Key] || how.restoring {
 			continue
 		}
-		key, err := s.newSPKey(record, now)
-		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", record.Key, err)
+		if !how.DryRun || last.Private == nil {
+			var err error
+			if last, err = s.newSPKey(record, now); err != nil {
+				return nil, fmt.Errorf("record %s: %w", record.Key, err)
+			}
 		}
-		keys[record.Key] = key
+		keys[record.Key] = last
 	}
 	return keys, nil
 }
@@ -112,16 +227,16 @@ func (tx *Tx) applyGroups(list []groups.Group, by Author, applied *Applied) erro
 	for _, group := range list {
 		name, ok := names[group.Key]
 		if ok && name == group.Name {
+			applied.GroupsUnchanged++
 			continue
 		}
 		event := audit.Event{At: by.Now, Action: audit.GroupCreated, Who: by.Who, Reason: by.Reason, Group: group.Key,
 			Changes: []audit.Change{{Field: "name", From: name, To: group.Name}}}
+		difference := Difference{Key: group.Key, Name: group.Name, Kind: Created, Fields: event.Changes}
 		if ok {
-			event.Action = audit.GroupChanged
-			applied.GroupsChanged = append(applied.GroupsChanged, group.Key)
-		} else {
-			applied.GroupsCreated = append(applied.GroupsCreated, group.Key)
+			event.Action, difference.Kind = audit.GroupChanged, Changed
 		}
+		applied.Groups = append(applied.Groups, difference)
 		row := groupRow{ID: NewID(), Key: group.Key, Name: group.Name}
 		err := tx.db.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "key"}},
@@ -136,7 +251,7 @@ func (tx *Tx) applyGroups(list []groups.Group, by Author, applied *Applied) erro
 }
 
 // checkRecords finds what a record's own check cannot see.
-func (tx *Tx) checkRecords(list []idms.Record) error {
+func (tx *Tx) checkRecords(file idms.File) error {
 	known, err := tx.groups()
 	if err != nil {
 		return err
@@ -146,9 +261,9 @@ func (tx *Tx) checkRecords(list []idms.Record) error {
 		exists[group.Key] = true
 	}
 	var problems fault.Problems
-	for i, record := range list {
+	for i, record := range file.Records {
 		at := func(field string, args ...any) string {
-			return fault.Join(fmt.Sprintf("records[%d]", i), fmt.Sprintf(field, args...))
+			return fault.Join(file.Path(i), fmt.Sprintf(field, args...))
 		}
 		if record.Association == idms.FromDirectory {
 			problems.Add(at("association_type"), "Groups cannot come from a directory in this release: directory sync is not part of it. Write manual.")
@@ -164,7 +279,7 @@ func (tx *Tx) checkRecords(list []idms.Record) error {
 
 func (tx *Tx) currentDocuments() (map[string]documentRow, error) {
 	var rows []documentRow
-	if err := tx.db.Raw(documents + ` AND v.version = r.version`).Scan(&rows).Error; err != nil {
+	if err := tx.db.Raw(inForce).Scan(&rows).Error; err != nil {
 		return nil, wrap(err, "read records")
 	}
 	current := map[string]documentRow{}
@@ -174,23 +289,26 @@ func (tx *Tx) currentDocuments() (map[string]documentRow, error) {
 	return current, nil
 }
 
-func idsOf(list []idms.Record, current map[string]documentRow) []string {
+func idsOf(list []idms.Record, current map[string]documentRow, going []documentRow) []string {
 	var ids []string
 	for _, record := range list {
 		if row, ok := current[record.Key]; ok {
 			ids = append(ids, row.ID)
 		}
 	}
+	for _, row := range going {
+		ids = append(ids, row.ID)
+	}
 	return ids
 }
 
-func (tx *Tx) applyRecord(record idms.Record, before documentRow, key saml.Key, by Author, applied *Applied) error {
+func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[string]saml.Key, by Author, applied *Applied) error {
 	document, err := record.MarshalDocument()
 	if err != nil {
 		return err
 	}
 	if string(document) == before.Document {
-		applied.Unchanged = append(applied.Unchanged, record.Key)
+		applied.RecordsUnchanged++
 		return nil
 	}
 	changes, err := audit.Diff([]byte(before.Document), document)
@@ -199,16 +317,29 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, key saml.Key, 
 	}
 	record.ID, record.Version = before.ID, before.Version
 	event := audit.Event{At: by.Now, Action: audit.RecordChanged, Who: by.Who, Reason: by.Reason, Record: record.Key, Changes: changes}
-	if record.ID == "" {
-		event.Action = audit.RecordCreated
-		applied.Created = append(applied.Created, record.Key)
+	difference := Difference{Key: record.Key, Name: record.Name, Kind: Changed, Fields: changes}
+	isNew := before.ID == ""
+	if isNew {
+		event.Action, difference.Kind = audit.RecordCreated, Created
+		if record.ID, record.Version, err = tx.place(record.Key); err != nil {
+			return err
+		}
 	} else {
-		applied.Changed = append(applied.Changed, record.Key)
+		former, err := before.record()
+		if err != nil {
+			return err
+		}
+		difference.Warnings = record.WarningsOfReplacing(former)
 	}
-	if err := tx.saveVersion(record, document, by); err != nil {
+	if err := tx.saveVersion(record, document, string(record.State), by); err != nil {
 		return err
 	}
-	if record.ID == "" {
+	difference.Version = record.Version + 1
+	if isNew {
+		key, ok := keys[record.Key]
+		if !ok {
+			return fault.New(fault.Conflict, "The record %q was deleted a moment ago. Apply the file again to make it anew.", record.Key)
+		}
 		if err := tx.saveSPKey(record.Key, key, by.Now); err != nil {
 			return err
 		}
@@ -216,25 +347,41 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, key saml.Key, 
 	if err := tx.Audit(event); err != nil {
 		return err
 	}
-	if record.ID == "" || record.State == idms.Active {
-		return nil
+	if !isNew && record.State != idms.Active {
+		// S53: a record that is switched off ends its sessions.
+		if difference.SessionsEnded, err = tx.endSessionsOf(record, by); err != nil {
+			return err
+		}
+		applied.SessionsEnded += difference.SessionsEnded
 	}
-	// S53: a record that is switched off ends its sessions.
+	applied.Records = append(applied.Records, difference)
+	return nil
+}
+
+func (tx *Tx) endSessionsOf(record idms.Record, by Author) (int, error) {
 	ended, err := endSessions(tx.db, "record_id = ?", record.ID)
-	applied.SessionsEnded += ended
 	if err != nil || ended == 0 {
-		return err
+		return ended, err
 	}
-	return tx.Audit(audit.Event{At: by.Now, Action: audit.SessionsEnded, Who: by.Who, Reason: by.Reason, Record: record.Key,
+	return ended, tx.Audit(audit.Event{At: by.Now, Action: audit.SessionsEnded, Who: by.Who, Reason: by.Reason, Record: record.Key,
 		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}})
 }
 
+// place is the row in which a new record goes: that of a deleted one by the same
+// key, so that its versions are numbered on and no trace is ever explained by
+// another version than the one that decided; otherwise none.
+func (tx *Tx) place(key string) (id string, version int, err error) {
+	var row recordRow
+	err = tx.db.Select("id", "version").Limit(1).Find(&row, "key = ? AND state = ?", key, deleted).Error
+	return row.ID, row.Version, wrap(err, "find the place of a record")
+}
+
 // saveVersion writes the next version of a record, the first when it has no ID
-// yet, and puts it in force.
-func (tx *Tx) saveVersion(record idms.Record, document []byte, by Author) error {
+// yet, and puts it in force. state is the record's own, or deleted.
+func (tx *Tx) saveVersion(record idms.Record, document []byte, state string, by Author) error {
 	row := recordRow{
 		ID: record.ID, Key: record.Key, Version: record.Version + 1,
-		State: string(record.State), Name: record.Name, Label: record.Button.Label, Icon: record.Button.Icon,
+		State: state, Name: record.Name, Label: record.Button.Label, Icon: record.Button.Icon,
 	}
 	var err error
 	if row.ID == "" {

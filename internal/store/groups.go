@@ -2,10 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"slices"
 
 	"gorm.io/gorm"
 
-	"idms/internal/audit"
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
@@ -22,6 +23,22 @@ func (groupRow) TableName() string { return "groups" }
 // Groups are all groups, by key.
 func (s *Store) Groups(ctx context.Context) ([]groups.Group, error) {
 	return allGroups(s.read.WithContext(ctx))
+}
+
+// File is all that a record file can hold, as it is at one instant: groups and
+// records, each by key. The built-in record is not among them, and no secret.
+func (s *Store) File(ctx context.Context) (idms.File, error) {
+	var file idms.File
+	err := s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+		var err error
+		if file.Groups, err = allGroups(db); err != nil {
+			return err
+		}
+		file.Records, err = records(db)
+		file.Records = slices.DeleteFunc(file.Records, func(r idms.Record) bool { return r.Key == idms.LocalKey })
+		return err
+	}, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+	return file, err
 }
 
 func (tx *Tx) groups() ([]groups.Group, error) { return allGroups(tx.db) }
@@ -50,11 +67,11 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 		if err := tx.lockChanges(); err != nil {
 			return err
 		}
-		pointing, err := tx.rulesPointingAt(key)
+		all, err := records(tx.db)
 		if err != nil {
 			return err
 		}
-		if err := groups.Deletable(key, pointing); err != nil {
+		if err := groups.Deletable(key, rulesPointingAt(key, all)); err != nil {
 			return err
 		}
 		var group groupRow
@@ -65,23 +82,6 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 		if found.RowsAffected == 0 {
 			return noGroup
 		}
-		if err := tx.db.Delete(&group).Error; err != nil {
-			return wrap(err, "delete a group")
-		}
-		return tx.Audit(audit.Event{At: by.Now, Action: audit.GroupDeleted, Who: by.Who, Reason: by.Reason, Group: key,
-			Changes: []audit.Change{{Field: "name", From: group.Name}}})
+		return tx.deleteGroup(groups.Group(group), by, &Applied{})
 	})
-}
-
-// rulesPointingAt are the associations of all current records that name a group.
-func (tx *Tx) rulesPointingAt(group string) ([]groups.Pointer, error) {
-	all, err := records(tx.db)
-	if err != nil {
-		return nil, err
-	}
-	var pointing []groups.Pointer
-	for _, record := range all {
-		pointing = append(pointing, groups.Pointing(group, record.Key, record.Associations)...)
-	}
-	return pointing, nil
 }

@@ -74,8 +74,15 @@ type documentRow struct {
 	Document string
 }
 
+// deleted is the state of a row whose record is gone. The row stays for its
+// versions, by which the traces of its logins are explained.
+const deleted = "deleted"
+
 const documents = `SELECT r.id, r.key, v.version, v.document
 	FROM records r JOIN record_versions v ON v.record_id = r.id`
+
+// inForce are the documents of all records that there are.
+const inForce = documents + ` AND v.version = r.version AND r.state <> '` + deleted + `'`
 
 func (row documentRow) record() (idms.Record, error) {
 	record, err := idms.ParseDocument([]byte(row.Document))
@@ -94,7 +101,7 @@ func (s *Store) Records(ctx context.Context) ([]idms.Record, error) {
 
 func records(db *gorm.DB) ([]idms.Record, error) {
 	var rows []documentRow
-	err := db.Raw(documents + ` AND v.version = r.version ORDER BY r.key`).Scan(&rows).Error
+	err := db.Raw(inForce + ` ORDER BY r.key`).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "read records")
 	}
@@ -109,10 +116,11 @@ func records(db *gorm.DB) ([]idms.Record, error) {
 
 // Record is the current version of a record, or fault.NotFound.
 func (s *Store) Record(ctx context.Context, key string) (idms.Record, error) {
-	return s.document(ctx, key, documents+` AND v.version = r.version WHERE r.key = ?`, key)
+	return s.document(ctx, key, inForce+` WHERE r.key = ?`, key)
 }
 
-// RecordAt is one version of a record, current or former, or fault.NotFound.
+// RecordAt is one version of a record, current or former, or fault.NotFound. The
+// versions of a deleted record are still there, for the traces of its logins.
 func (s *Store) RecordAt(ctx context.Context, key string, version int) (idms.Record, error) {
 	return s.document(ctx, key, documents+` WHERE r.key = ? AND v.version = ?`, key, version)
 }
@@ -139,7 +147,7 @@ func (s *Store) Edition(ctx context.Context, key string) (Edition, error) {
 		return Edition{}, noRecord(key)
 	}
 	var row recordRow
-	err := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").Take(&row, "key = ?", key).Error
+	err := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").Take(&row, "key = ? AND state <> ?", key, deleted).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return Edition{}, noRecord(key)
 	}
@@ -176,7 +184,7 @@ func (s *Store) Icon(ctx context.Context, key string) ([]byte, error) {
 		return nil, noIcon
 	}
 	var row recordRow
-	err := s.read.WithContext(ctx).Select("icon").Take(&row, "key = ?", key).Error
+	err := s.read.WithContext(ctx).Select("icon").Take(&row, "key = ? AND state <> ?", key, deleted).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && len(row.Icon) == 0 {
 		return nil, noIcon
 	}
@@ -191,7 +199,7 @@ func (s *Store) Versions(ctx context.Context, key string) ([]Version, error) {
 	var rows []versionRow
 	err := s.read.WithContext(ctx).Raw(`SELECT v.version, v.author, v.reason, v.at
 		FROM record_versions v JOIN records r ON r.id = v.record_id
-		WHERE r.key = ? ORDER BY v.version DESC`, key).Scan(&rows).Error
+		WHERE r.key = ? AND r.state <> ? ORDER BY v.version DESC`, key, deleted).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "list versions")
 	}
@@ -259,7 +267,7 @@ func (s *Store) ensureLocal(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		return tx.saveVersion(local, document, Author{Who: system, Reason: "built in", Now: now})
+		return tx.saveVersion(local, document, string(local.State), Author{Who: system, Reason: "built in", Now: now})
 	})
 }
 

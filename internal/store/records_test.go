@@ -23,12 +23,12 @@ func TestAFileMakesRecordsAndGroupsAndSaysWhatItChanged(t *testing.T) {
 			Records: []idms.Record{sample("acme", "platform"), sample("beta")},
 		}
 		applied := apply(t, s, file)
-		if !slices.Equal(applied.Created, []string{"acme", "beta"}) || !slices.Equal(applied.GroupsCreated, []string{"platform"}) {
+		if told(applied.Records) != "created acme, created beta" || told(applied.Groups) != "created platform" {
 			t.Errorf("the first time: %+v", applied)
 		}
 		before := counts(t, s)
 		applied = apply(t, s, file)
-		if !slices.Equal(applied.Unchanged, []string{"acme", "beta"}) || len(applied.Created)+len(applied.Changed)+len(applied.GroupsChanged) > 0 {
+		if applied.RecordsUnchanged != 2 || applied.GroupsUnchanged != 1 || applied.Any() {
 			t.Errorf("the second time: %+v", applied)
 		}
 		if after := counts(t, s); after != before {
@@ -38,7 +38,7 @@ func TestAFileMakesRecordsAndGroupsAndSaysWhatItChanged(t *testing.T) {
 		file.Groups[0].Name = "The platform"
 		file.Records[1].Name = "Beta, renamed"
 		applied = apply(t, s, idms.File{Groups: file.Groups, Records: file.Records[1:]})
-		if !slices.Equal(applied.Changed, []string{"beta"}) || !slices.Equal(applied.GroupsChanged, []string{"platform"}) {
+		if told(applied.Records) != "changed beta" || told(applied.Groups) != "changed platform" {
 			t.Errorf("after a change: %+v", applied)
 		}
 		all, err := s.Records(ctx)
