@@ -32,6 +32,21 @@ simplesamlphp_folder() {
 	return 1
 }
 
+# unpacked prints where a program is: the one that the environment names, one on
+# the PATH, or one unpacked for the tests alone by test/install.
+unpacked() {
+	local named=$1 name=$2 path
+	for path in "$named" "$(command -v "$name" || true)" "$PWD/bin/parts/usr/sbin/$name" "$PWD/bin/parts/usr/bin/$name"; do
+		if [ -n "$path" ] && [ -x "$path" ] && "$path" $3 >/dev/null 2>&1; then
+			echo "$path"
+			return 0
+		fi
+	done
+	return 1
+}
+nginx_program() { unpacked "${IDMS_TEST_NGINX:-}" nginx -v; }
+caddy_program() { unpacked "${IDMS_TEST_CADDY:-}" caddy version; }
+
 php_complete() {
 	command -v php >/dev/null || return 1
 	local module modules
@@ -51,13 +66,16 @@ chromium_here() { command -v "${IDMS_TEST_CHROMIUM:-chromium}" >/dev/null; }
 # Debian's own python3: another one on the PATH does not see its packages.
 pysaml2_here() { "${IDMS_TEST_PYTHON:-/usr/bin/python3}" -I -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("saml2"))' 2>/dev/null; }
 simplesamlphp_here() { simplesamlphp_folder >/dev/null; }
+nginx_here() { nginx_program >/dev/null; }
+caddy_here() { caddy_program >/dev/null; }
 
-parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2)
+parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 nginx caddy)
 php_here() { php_complete; }
 
-# packages_of prints the Debian packages that bring a part. SimpleSAMLphp is not
-# among them: its package depends on a web server, which would start on port 80
-# of the machine; test/install unpacks it instead.
+# packages_of prints the Debian packages that bring a part. The ones of
+# unpacked_of are not among them: installing them would start a web server on
+# port 80 of the machine; test/install unpacks them into bin/parts instead, and
+# installs what they need besides.
 packages_of() {
 	case "$1" in
 	postgresql) echo postgresql ;;
@@ -65,6 +83,15 @@ packages_of() {
 	php) echo php-cli php-xml php-sqlite3 php-mbstring php-curl ;;
 	pysaml2) echo python3-pysaml2 ;;
 	chromium) echo chromium fonts-dejavu-core ;;
+	nginx) echo libpcre2-8-0 zlib1g libcrypt1 openssl ;;
+	caddy) echo media-types ;;
+	esac
+}
+
+# unpacked_of prints the Debian package that is unpacked for a part, if any.
+unpacked_of() {
+	case "$1" in
+	simplesamlphp | nginx | caddy) echo "$1" ;;
 	esac
 }
 

@@ -146,7 +146,7 @@ func (h *house) Close() { _ = h.store.Close() }
 func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
 	return web.New(web.Config{
 		Flow: h.flow, MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
-		TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,
+		Portals: cfg.Portals, TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,
 	})
 }
 

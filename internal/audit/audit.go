@@ -51,7 +51,9 @@ const (
 	Elevated         Action = "elevated" // a session may do more for a while (S26)
 	ElevationRefused Action = "elevation_refused"
 	LoggedOut        Action = "logged_out"
-	SessionsEnded    Action = "sessions_ended" // by somebody else than their person
+	PortalEntered    Action = "portal_entered"    // a session was handed over to a portal's own host
+	HandOverRefused  Action = "hand_over_refused" // a code came too late, or from another browser or portal
+	SessionsEnded    Action = "sessions_ended"    // by somebody else than their person
 
 	RecordCreated Action = "record_created"
 	RecordChanged Action = "record_changed"

@@ -38,7 +38,8 @@ type Config struct {
 	Keyset         string   `koanf:"keyset"`          // file; "" is keyset.json in Data
 	KeysetText     string   `koanf:"keyset_text"`     // the keyset itself instead of a file: for a secret that comes by environment
 	PortalName     string   `koanf:"portal_name"`     // what the login page calls the portal
-	TrustedProxies []string `koanf:"trusted_proxies"` // CIDR; only their X-Forwarded-For counts
+	Portals        []string `koanf:"portals"`         // origins of portals on hosts of their own, scheme://host[:port]
+	TrustedProxies []string `koanf:"trusted_proxies"` // CIDR; only their X-Forwarded headers count
 	AllowPlainHTTP bool     `koanf:"allow_plain_http"`
 
 	Session struct {
@@ -247,8 +248,9 @@ func (c Config) Check() fault.Problems {
 		problems.Add("listen", "write host:port, for example 127.0.0.1:8080")
 	}
 	for _, base := range c.BaseURLs {
-		c.checkBase(&problems, base)
+		c.checkOrigin(&problems, "base_urls", base)
 	}
+	c.checkPortals(&problems)
 	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		problems.Add("database", "write a postgres:// URL, or leave it empty for SQLite")
 	}
@@ -273,14 +275,42 @@ func (c Config) Check() fault.Problems {
 	return problems
 }
 
-func (c Config) checkBase(problems *fault.Problems, base string) {
-	if err := CheckBase(base); err != nil {
-		problems.Add("base_urls", "%v", err)
-		return
+// checkPortals sees to it that a portal can be told from everything else. Cookies
+// do not tell ports apart (RFC 6265 8.5), so each portal needs a host name of its
+// own.
+func (c Config) checkPortals(problems *fault.Problems) {
+	taken := map[string]string{}
+	for _, base := range c.Bases() {
+		if u, err := url.Parse(base); err == nil {
+			taken[strings.ToLower(u.Hostname())] = base
+		}
 	}
-	if u, _ := url.Parse(base); u.Scheme == "http" && !c.AllowPlainHTTP && !loopback(u.Hostname()) {
-		problems.Add("base_urls", "%s would send session cookies in the clear; use https, or say allow_plain_http when you know what you do", base)
+	for _, portal := range c.Portals {
+		if !c.checkOrigin(problems, "portals", portal) {
+			continue
+		}
+		u, _ := url.Parse(portal) // checkOrigin has parsed it
+		host := strings.ToLower(u.Hostname())
+		if other, twice := taken[host]; twice {
+			problems.Add("portals", "%s has the host name of %s; a portal needs one of its own, since cookies do not tell ports apart", portal, other)
+		}
+		taken[host] = portal
 	}
+	if len(c.Portals) > 0 && len(c.TrustedProxies) == 0 {
+		problems.Add("trusted_proxies", "name the network of the portals' proxy: what it asks is believed from there alone")
+	}
+}
+
+func (c Config) checkOrigin(problems *fault.Problems, field, address string) (ok bool) {
+	if err := CheckBase(address); err != nil {
+		problems.Add(field, "%v", err)
+		return false
+	}
+	if u, _ := url.Parse(address); u.Scheme == "http" && !c.AllowPlainHTTP && !loopback(u.Hostname()) {
+		problems.Add(field, "%s would send session cookies in the clear; use https, or say allow_plain_http when you know what you do", address)
+		return false
+	}
+	return true
 }
 
 // CheckBase says what is wrong with the form of a public address.

@@ -81,6 +81,11 @@ func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
 		{"a group of settings that is one", map[string]any{"session": "3m"}, "session: there is no such setting"},
 		{"a number of no unit", map[string]any{"session.idle": 30}, "90s"},
 		{"a unit nobody knows", map[string]any{"session.length": "90d"}, "'session.length' needs a time with its unit"},
+		{"a portal with a path", portal("https://portal.example.com/x"), "portals"},
+		{"a portal's cookies in the clear", portal("http://portal.example.com"), "in the clear"},
+		{"a portal on the login's host name", portal("https://login.example.com:8443"), "host name of https://login.example.com"},
+		{"two portals on one host name", portal("https://p.example.com", "https://p.example.com:8443"), "do not tell ports apart"},
+		{"a portal without a proxy to believe", map[string]any{"portals": []string{"https://p.example.com"}}, "trusted_proxies"},
 		{"an idle time longer than the session", map[string]any{"session.idle": "13h"}, "session.idle"},
 		{"a duration without unit", map[string]any{"session.idle": "soon"}, "idle"},
 		{"an odd database", map[string]any{"database": "mysql://x"}, "database"},
@@ -98,5 +103,19 @@ func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
 	}
 	if _, err := Load("/does/not/exist.yaml", nil, nil); fault.KindOf(err) != fault.Invalid || err == nil {
 		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// portal is a configuration with these portals and nothing else wrong.
+func portal(origins ...string) map[string]any {
+	return map[string]any{
+		"base_urls": []string{"https://login.example.com"}, "trusted_proxies": []string{"127.0.0.1/32"}, "portals": origins,
+	}
+}
+
+func TestAPortalNeedsAHostNameOfItsOwn(t *testing.T) {
+	c, err := Load("", nil, portal("https://one.example.com", "http://portal.localhost:8081"))
+	if err != nil || len(c.Portals) != 2 {
+		t.Errorf("got %q (%v)", c.Portals, err)
 	}
 }

@@ -36,6 +36,6 @@ func Purge(ctx context.Context, s *store.Store, now time.Time, log *slog.Logger)
 	}
 	if purged != (store.Purged{}) {
 		log.InfoContext(ctx, "purged", "traces", purged.Traces, "unverified", purged.Unverified, "audit", purged.Audit,
-			"sessions", purged.Sessions, "pending", purged.Pending, "assertions", purged.Assertions)
+			"sessions", purged.Sessions, "pending", purged.Pending, "assertions", purged.Assertions, "codes", purged.Codes)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"idms/internal/console"
+	"idms/internal/groups"
 	"idms/internal/saml"
 	"idms/internal/session"
 	"idms/internal/trace"
@@ -90,4 +91,5 @@ type Visitor struct {
 type Group struct {
 	Key, Name string
 	Sources   []string // in words: "by the rule platform of acme, since 2026-03-01"
+	From      []groups.Source
 }

@@ -39,6 +39,11 @@ func (f *Flow) Visitor(ctx context.Context, token string) (Visitor, error) {
 	if err != nil {
 		return Visitor{}, err
 	}
+	return f.visitor(ctx, visit)
+}
+
+// visitor is all about the person of a visit.
+func (f *Flow) visitor(ctx context.Context, visit store.Visit) (Visitor, error) {
 	person, err := f.Store.Person(ctx, visit.Account.ID)
 	if err != nil {
 		return Visitor{}, err
@@ -58,7 +63,7 @@ func (f *Flow) Visitor(ctx context.Context, token string) (Visitor, error) {
 	}
 	visitor.CanElevate = visitor.Level == console.Restricted && c.canElevate()
 	for _, membership := range person.Groups {
-		group := Group{Key: membership.Group.Key, Name: membership.Group.Name}
+		group := Group{Key: membership.Group.Key, Name: membership.Group.Name, From: membership.Sources}
 		for _, source := range membership.Sources {
 			group.Sources = append(group.Sources, source.Words()+", since "+source.Since.UTC().Format(time.DateOnly))
 		}
@@ -112,15 +117,15 @@ func (f *Flow) End(ctx context.Context, token string) (logoutURL string, err err
 	if unknown != nil {
 		return "", unknown
 	}
-	event := audit.Event{At: now, Action: audit.LoggedOut, Record: visit.Record.Key, User: visit.Account.ID}
-	if err := f.Store.Audit(ctx, event); err != nil {
+	if err := f.loggedOut(ctx, visit, now); err != nil {
 		return "", err
 	}
-	c, err := f.connection(ctx, visit.Record.Key)
-	if err != nil {
-		return "", err
-	}
-	return c.record.SAML.LogoutURL, nil
+	return f.LogoutURL(ctx, visit.Record.Key)
+}
+
+// loggedOut tells the audit trail.
+func (f *Flow) loggedOut(ctx context.Context, visit store.Visit, now time.Time) error {
+	return f.Store.Audit(ctx, audit.Event{At: now, Action: audit.LoggedOut, Record: visit.Record.Key, User: visit.Account.ID})
 }
 
 // Choices are the ways to log in: the active records, by name.

@@ -15,7 +15,7 @@ type Retention struct {
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes int
 }
 
 const (
@@ -48,6 +48,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, s.retention.Idle)},
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
+		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
 	} {
 		if step.before.IsZero() {
 			continue

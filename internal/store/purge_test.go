@@ -34,6 +34,12 @@ func TestAPurgeRemovesWhatWasKeptLongEnough(t *testing.T) {
 		for cookie, ends := range map[string]time.Time{"long over": now.Add(-time.Hour), "just over": now.Add(-time.Minute), "live": now.Add(time.Minute)} {
 			must(t, s.BeginRequest(ctx, Pending{Handle: cookie, CookieHash: []byte(cookie), RecordID: acme.ID, Expires: ends}))
 		}
+		for code, ends := range map[string]time.Time{"long over": now.Add(-time.Hour), "just over": now.Add(-time.Minute), "live": now.Add(time.Minute)} {
+			must(t, s.KeepPortalCode(ctx, PortalCode{Hash: []byte(code), SessionID: used.session.ID, BrowserHash: []byte("b"), Expires: ends}))
+		}
+		for _, v := range []visitor{used, idle, expired} {
+			openToken(t, s, []byte(v.session.ID), v.session.ID, "https://portal.example", noon)
+		}
 		for ref, one := range map[string]Trace{
 			"old":     {At: now.Add(-91 * day), Verified: true},
 			"young":   {At: now.Add(-89 * day), Verified: true},
@@ -47,14 +53,14 @@ func TestAPurgeRemovesWhatWasKeptLongEnough(t *testing.T) {
 		must(t, s.write.Exec("DELETE FROM audit_events").Error)
 		must(t, s.Audit(ctx, audit.Event{At: now.Add(-401 * day)}, audit.Event{At: now.Add(-399 * day)}))
 
-		want := Purged{Traces: 1, Unverified: 1, Audit: 1, Sessions: 2, Pending: 1, Assertions: 1}
+		want := Purged{Traces: 1, Unverified: 1, Audit: 1, Sessions: 2, Pending: 1, Assertions: 1, Codes: 1}
 		if got, err := s.Purge(ctx, now); err != nil || got != want {
 			t.Errorf("purged %+v (%v), want %+v", got, err, want)
 		}
 		if got, err := s.Purge(ctx, now); err != nil || got != (Purged{}) {
 			t.Errorf("a second purge found %+v (%v)", got, err)
 		}
-		for table, left := range map[string]int{"traces": 3, "audit_events": 1, "sessions": 1, "pending_requests": 2, "used_assertions": 2, "users": 3} {
+		for table, left := range map[string]int{"traces": 3, "audit_events": 1, "sessions": 1, "pending_requests": 2, "used_assertions": 2, "users": 3, "portal_codes": 2, "portal_tokens": 1} {
 			if got := count(t, s, table); got != left {
 				t.Errorf("%s has %d rows left, want %d", table, got, left)
 			}
@@ -94,9 +100,9 @@ func TestAPurgeGoesInBatches(t *testing.T) {
 			purged, err = s.Purge(ctx, noon.Add(500*day))
 			must(t, err)
 		})
-		// Three for the trail, one for each of the other six things.
-		if purged.Audit != rows || took != 3+6 {
-			t.Errorf("%d events were removed in %d statements, want %d in 9", purged.Audit, took, rows)
+		// Three for the trail, one for each of the other seven things.
+		if purged.Audit != rows || took != 3+7 {
+			t.Errorf("%d events were removed in %d statements, want %d in 10", purged.Audit, took, rows)
 		}
 	})
 }

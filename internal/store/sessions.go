@@ -52,8 +52,8 @@ func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
 }
 
 // SetElevated gives a session another level for a while (S26), and a new token:
-// whoever had the old one before the elevation has nothing now. It returns when
-// the session ends, and false when it has ended meanwhile.
+// whoever had the old one, or a portal's, before the elevation has nothing now.
+// It returns when the session ends, and false when it has ended meanwhile.
 func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, until time.Time) (expires time.Time, alive bool, err error) {
 	var ends []int64
 	err = tx.db.Raw("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_until = ? WHERE id = ? RETURNING expires",
@@ -61,7 +61,7 @@ func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Leve
 	if err != nil || len(ends) == 0 {
 		return time.Time{}, false, wrap(err, "elevate a session")
 	}
-	return instant(ends[0]), true, nil
+	return instant(ends[0]), true, tx.forgetPortalTokens(sessionID)
 }
 
 // EndElevation takes a session back to its own level. An ended session stays so.

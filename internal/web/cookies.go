@@ -85,8 +85,12 @@ func read(c echo.Context, name string) string {
 
 // tickets are the pending cookies of this browser, oldest first: browsers send
 // cookies of one path in the order of their creation (RFC 6265 5.4).
-func tickets(c echo.Context) []login.Ticket {
-	prefix := here(c).cookieName(pendingCookie)
+func tickets(c echo.Context) []login.Ticket { return named(c, pendingCookie) }
+
+// named are the cookies of this browser whose name begins with one of ours, by
+// what follows; oldest first.
+func named(c echo.Context, begin string) []login.Ticket {
+	prefix := here(c).cookieName(begin)
 	var list []login.Ticket
 	for _, cookie := range c.Cookies() {
 		if name, ours := strings.CutPrefix(cookie.Name, prefix); ours && name != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,6 +25,7 @@ var statuses = map[fault.Kind]int{
 // fault's.
 var words = map[int]struct{ heading, sentence string }{
 	http.StatusBadRequest:            {"That request could not be read", "Please go back and try again."},
+	http.StatusUnauthorized:          {"You are not logged in", "Please log in and try again."},
 	http.StatusForbidden:             {"That is not allowed", "The request came from another site, so nothing was done. Please go back and try again."},
 	http.StatusNotFound:              {"There is no such page", "The address may be misspelt, or the page may have gone."},
 	http.StatusMethodNotAllowed:      {"That address is not used this way", "If you came here by a bookmark, begin at the login page instead."},
@@ -71,8 +73,18 @@ func (s *Site) fail(err error, c echo.Context) {
 	if sentence == "" {
 		sentence = said.sentence
 	}
+	if ofMachine(c.Path()) {
+		if err := problem(c, problemAnswer{Title: said.heading, Status: status, Detail: sentence}); err != nil {
+			s.Log.Error("the problem could not be told", "id", requestID(c), "error", err)
+		}
+		return
+	}
+	around := s.frame(said.heading)
+	if ofProxy(c.Path()) {
+		around.Assets = strings.TrimSuffix(portalPath, "/")
+	}
 	page := errorPage{
-		frame:     s.frame(said.heading),
+		frame:     around,
 		Status:    status,
 		Sentence:  sentence,
 		Reference: requestID(c),

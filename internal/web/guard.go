@@ -47,7 +47,7 @@ func (s *Site) account(next echo.HandlerFunc) echo.HandlerFunc {
 			route = "none"
 		}
 		level := slog.LevelInfo
-		if route == "/healthz" || route == "/readyz" || route == "/static/:file" {
+		if route == "/healthz" || route == "/readyz" || strings.HasSuffix(route, "/static/:file") {
 			level = slog.LevelDebug
 		}
 		fields := []slog.Attr{
@@ -153,10 +153,20 @@ const hsts = "max-age=31536000"
 
 // locate finds out at which of our origins the request arrived, and answers 421
 // (RFC 9110 15.5.20) at any other host. Probes ask by address, so health and
-// readiness answer everywhere.
+// readiness answer everywhere, and so does what portals' back ends ask. What a
+// portal's proxy asks is of the portal that the proxy names.
 func (s *Site) locate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if path := c.Path(); path == "/healthz" || path == "/readyz" {
+		path := c.Path()
+		if path == "/healthz" || path == "/readyz" || strings.HasPrefix(path, apiPath) {
+			return next(c)
+		}
+		if ofProxy(path) {
+			portal, err := s.forwarded(c.Request())
+			if err != nil {
+				return err
+			}
+			c.Set(originKey, portal)
 			return next(c)
 		}
 		found, ok := s.origins.find(c.Request().Host)
@@ -181,7 +191,13 @@ func sameOrigin() echo.MiddlewareFunc {
 			if c.Path() == acsRoute && c.Request().Method == http.MethodPost {
 				return next(c)
 			}
-			if err := protection.Check(c.Request()); err != nil {
+			request := c.Request()
+			if ofProxy(c.Path()) { // its proxy may ask by another name than the browser did
+				asked := *request
+				asked.Host = hostOf(here(c).base)
+				request = &asked
+			}
+			if err := protection.Check(request); err != nil {
 				return echo.NewHTTPError(http.StatusForbidden).WithInternal(fmt.Errorf("cross-origin request: %w", err))
 			}
 			return next(c)

@@ -148,7 +148,7 @@ func TestWhatIsNotFoundOrNotUsedThatWayIsAPage(t *testing.T) {
 		{http.MethodPut, "/saml/acme/acs", http.StatusMethodNotAllowed},
 		{http.MethodPost, "/saml/acme/login", http.StatusMethodNotAllowed}, // only GET begins a login
 		{http.MethodGet, "/logout", http.StatusMethodNotAllowed},
-		{http.MethodGet, "/elevate", http.StatusMethodNotAllowed},
+		{http.MethodGet, "/elevate/end", http.StatusMethodNotAllowed},
 		{http.MethodDelete, "/", http.StatusMethodNotAllowed},
 		{http.MethodGet, "/static/none.css", http.StatusNotFound},
 	} {

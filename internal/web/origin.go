@@ -19,19 +19,20 @@ type origin struct {
 // origins finds an origin by the host that a request names.
 type origins map[string]origin
 
-func parseOrigins(baseURLs []string) (origins, error) {
+// parseOrigins reads the addresses of a setting.
+func parseOrigins(setting string, baseURLs []string) (origins, error) {
 	if len(baseURLs) == 0 {
-		return nil, fault.New(fault.Invalid, "base_urls: give at least one public address of this service")
+		return nil, fault.New(fault.Invalid, "%s: give at least one public address of this service", setting)
 	}
 	list := make(origins, len(baseURLs))
 	for _, base := range baseURLs {
 		u, err := url.Parse(base)
 		if err != nil || u.Host == "" || u.User != nil || u.Path+u.RawQuery+u.Fragment != "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, fault.New(fault.Invalid, "base_urls: %q is not scheme://host[:port] without a path", base)
+			return nil, fault.New(fault.Invalid, "%s: %q is not scheme://host[:port] without a path", setting, base)
 		}
 		host := canonicalHost(u.Host, u.Scheme)
 		if _, twice := list[host]; twice {
-			return nil, fault.New(fault.Invalid, "base_urls: two addresses have the host %s; a request could not be told from the other", host)
+			return nil, fault.New(fault.Invalid, "%s: two addresses have the host %s; a request could not be told from the other", setting, host)
 		}
 		list[host] = origin{base: base, secure: u.Scheme == "https"}
 	}

@@ -34,6 +34,7 @@ type needs struct {
 type frame struct {
 	Portal string
 	Title  string
+	Assets string // path before the addresses of static files: on a portal's host they are elsewhere
 }
 
 func (s *Site) frame(title string) frame { return frame{Portal: s.PortalName, Title: title} }
@@ -105,6 +106,18 @@ func (p whoPage) needs() needs {
 
 // More is how many groups the page leaves out.
 func (p whoPage) More() int { return p.GroupCount - len(p.Groups) }
+
+// elevatePage asks a person who came from a portal to elevate.
+type elevatePage struct {
+	frame
+	Level    level
+	ReturnTo string // a path of ours that leads back
+}
+
+func (elevatePage) file() string { return "elevate.html" }
+
+// Elevating posts a form that ends at the identity provider.
+func (elevatePage) needs() needs { return needs{formsTo: anyForms} }
 
 // groupsPage lists every group of a person.
 type groupsPage struct {

@@ -19,10 +19,24 @@ func (s *Site) routes(e *echo.Echo) {
 	// Being logged in
 	get("/", s.whoPage)
 	get("/groups", s.groupsPage)
+	get("/elevate", s.elevatePage)
 	e.POST("/elevate", s.elevate, s.limit)
 	e.POST("/elevate/end", s.endElevation)
 	e.POST("/logout", s.logout)
 	get("/signed-out", s.signedOutPage)
+
+	// For portals (docs/reference/portal.md): asked by a portal's proxy, on the
+	// portal's own host, on the way there, and by its back end
+	e.GET(forwardAuthPath, s.forwardAuth)
+	e.GET(forwardAuthPath+"/nginx", s.forwardAuthNginx)
+	e.GET(portalPath+"start", s.portalStart, s.limit)
+	e.GET(portalPath+"elevate", s.portalElevate, s.limit)
+	e.GET(portalPath+"callback", s.portalCallback, s.limit)
+	e.POST(portalPath+"logout", s.portalLogout)
+	e.GET(portalPath+"static/:file", s.static)
+	e.GET("/hand-over", s.handOver, s.limit)
+	e.GET(apiPath+"session", s.sessionState)
+	e.GET(apiPath+"session/console", s.sessionMayOpenConsole)
 
 	// For identity providers and login buttons
 	get("/saml/:record/metadata", s.metadata)

@@ -122,6 +122,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"groups-500", http.StatusOK, groupsPageOf(yours, crowd, "")},
 		{"groups-filtered", http.StatusOK, groupsPageOf(yours, crowd, "Team 04")},
 		{"groups-nothing-found", http.StatusOK, groupsPageOf(yours, crowd, "<b>no such team</b>")},
+		{"elevate", http.StatusOK, elevatePage{frame: around("Elevate your access"), Level: levelWords(console.Restricted), ReturnTo: "/hand-over?portal=x"}},
 		{"signed-out", http.StatusOK, signedOutPageOf(around("Logged out"), "")},
 		{"signed-out-with-provider", http.StatusOK, signedOutPageOf(around("Logged out"), "https://idp.example.com/logout")},
 	}

@@ -29,8 +29,11 @@ type Config struct {
 	// other host is answered with 421: nothing is ever derived from the Host
 	// header.
 	BaseURLs []string
-	// TrustedProxies may say in X-Forwarded-For whose request they pass on. It
-	// counts for the limits alone.
+	// Portals are the origins that a session may be handed over to.
+	Portals []string
+	// TrustedProxies may say in X-Forwarded-For whose request they pass on, which
+	// counts for the limits and the audit trail; and in X-Forwarded-Host, -Proto
+	// and -Uri to which portal it came.
 	TrustedProxies []netip.Prefix
 	// Limits of how often one address may begin or post a login; the zero value
 	// means DefaultLimits.
@@ -47,6 +50,7 @@ type Config struct {
 type Site struct {
 	Config
 	origins origins
+	portals portals
 	limiter *limiter
 }
 
@@ -57,9 +61,13 @@ const (
 )
 
 // New returns the handler of every page. It fails on a base URL that is not
-// scheme://host[:port], and on two of them with one host.
+// scheme://host[:port], and on two of them with one host; likewise on a portal.
 func New(c Config) (http.Handler, error) {
-	origins, err := parseOrigins(c.BaseURLs)
+	origins, err := parseOrigins("base_urls", c.BaseURLs)
+	if err != nil {
+		return nil, err
+	}
+	portals, err := parsePortals(c.Portals)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +83,7 @@ func New(c Config) (http.Handler, error) {
 	if c.MaxPost == 0 {
 		c.MaxPost = saml.DefaultLimits().Body
 	}
-	site := &Site{Config: c, origins: origins, limiter: newLimiter(c.Limits, c.Clock)}
+	site := &Site{Config: c, origins: origins, portals: portals, limiter: newLimiter(c.Limits, c.Clock)}
 
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // ours is slog

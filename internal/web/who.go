@@ -11,6 +11,7 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/login"
+	"idms/internal/saml"
 )
 
 // firstGroups is how many groups the front page shows before it links to the
@@ -103,9 +104,31 @@ func groupsPageOf(around frame, all []login.Group, query string) groupsPage {
 	return page
 }
 
+// elevatePage is where a portal sends a person to elevate: a link cannot do by
+// itself what a button of ours does. Who has nothing to elevate goes on at once.
+func (s *Site) elevatePage(c echo.Context) error {
+	who, known, err := s.visitor(c)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return toLogin(c)
+	}
+	returnTo, ok := saml.SafePath(c.QueryParam("return_to"))
+	if !ok {
+		returnTo = "/"
+	}
+	if !who.CanElevate {
+		return see(c, returnTo)
+	}
+	return s.render(c, http.StatusOK, elevatePage{frame: s.frame("Elevate your access"), Level: levelWords(who.Level), ReturnTo: returnTo})
+}
+
 // elevate asks the identity provider to prove the person more strongly (S26).
 func (s *Site) elevate(c echo.Context) error {
-	begun, err := s.Flow.Elevate(c.Request().Context(), read(c, sessionCookie), here(c).base, "/")
+	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, smallPost)
+	returnTo := c.Request().PostFormValue("return_to") // a path of ours, or Elevate takes the front page
+	begun, err := s.Flow.Elevate(c.Request().Context(), read(c, sessionCookie), here(c).base, returnTo)
 	if fault.KindOf(err) == fault.NotFound {
 		leave(c)
 		return toLogin(c)
@@ -147,6 +170,12 @@ func (s *Site) logout(c echo.Context) error {
 // provider's.
 func (s *Site) signedOutPage(c echo.Context) error {
 	provider, _ := url.QueryUnescape(read(c, leftCookie))
+	if record := c.QueryParam("record"); provider == "" && record != "" { // logged out at a portal
+		var err error
+		if provider, err = s.Flow.LogoutURL(c.Request().Context(), record); err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+	}
 	return s.render(c, http.StatusOK, signedOutPageOf(s.frame("Logged out"), provider))
 }
 

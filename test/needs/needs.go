@@ -1,6 +1,6 @@
 // Package needs tells a test whether a part that Go cannot bring along is here:
-// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2. It owns the
-// rule of what happens when one is missing, and it is the only place where a test
+// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2, nginx,
+// Caddy. It owns the rule of what happens when one is missing, and it is the only place where a test
 // may be skipped: the test is skipped with a sentence that `make test` repeats in
 // its closing list, but with CI=true it fails, because a skipped test proves
 // nothing.
@@ -14,6 +14,8 @@
 //	IDMS_TEST_PHP            the php program, default: php on the PATH
 //	IDMS_TEST_SIMPLESAMLPHP  folder of the installed application, default: /usr/share/simplesamlphp
 //	IDMS_TEST_PYTHON         the python3 program that has pysaml2, default: /usr/bin/python3
+//	IDMS_TEST_NGINX          the nginx program, default: nginx on the PATH
+//	IDMS_TEST_CADDY          the caddy program, default: caddy on the PATH
 //	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
 package needs
 
@@ -101,6 +103,18 @@ func PySAML2(t testing.TB) string {
 		missing(t, "pysaml2 (not in "+python+"; IDMS_TEST_PYTHON names another)")
 	}
 	return python
+}
+
+// Nginx returns the path of nginx, which is built with auth_request.
+func Nginx(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_NGINX", "nginx")
+}
+
+// Caddy returns the path of Caddy.
+func Caddy(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_CADDY", "caddy")
 }
 
 func program(t testing.TB, variable, name string) string {

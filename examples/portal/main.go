@@ -1,0 +1,81 @@
+// Command portal is the smallest portal behind idms: it shows who the proxy says
+// is there, and asks idms whether that session may open a cloud console. Copy
+// from it. It leaves logging in to idms and every header to the proxy
+// (nginx.conf or Caddyfile beside it): it must be reached through that alone.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"html/template"
+	"log"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+var page = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><title>Example portal</title>
+<h1>Hello, {{.User}}</h1>
+<table>{{range $name, $values := .Headers}}<tr><th>{{$name}}<td id="{{$name}}">{{range $values}}{{.}}{{end}}{{end}}</table>
+<p><a id="console" href="/console">Open a cloud console</a>
+<form method="post" action="/.idms/logout"><button id="logout">Log out</button></form>
+`))
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:8082", "address that the proxy alone can reach")
+	idms := flag.String("idms", "http://127.0.0.1:8080", "idms, as this machine reaches it")
+	flag.Parse()
+
+	client := &http.Client{Timeout: 10 * time.Second}
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		user, err := url.PathUnescape(r.Header.Get("X-Idms-User")) // UTF-8, percent-encoded
+		if err != nil || user == "" {
+			http.Error(w, "this request did not come through the proxy", http.StatusForbidden)
+			return
+		}
+		headers := map[string][]string{}
+		for name, values := range r.Header {
+			if strings.HasPrefix(name, "X-Idms-") || strings.HasPrefix(name, "X_idms_") {
+				headers[name] = values
+			}
+		}
+		_ = page.Execute(w, struct {
+			User    string
+			Headers map[string][]string
+		}{user, headers})
+	})
+
+	// A console is worth asking anew: elevation ends in the middle of a session.
+	http.HandleFunc("/console", func(w http.ResponseWriter, r *http.Request) {
+		ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, *idms+"/api/v1/session/console?return_to=/console", nil)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		ask.Header["Cookie"] = r.Header["Cookie"] // as the browser sent it
+		answer, err := client.Do(ask)
+		if err != nil {
+			http.Error(w, "idms did not answer", http.StatusBadGateway)
+			return
+		}
+		defer answer.Body.Close()
+		var problem struct {
+			Detail     string `json:"detail"`
+			ElevateURL string `json:"elevate_url"`
+		}
+		switch answer.StatusCode {
+		case http.StatusNoContent:
+			_, _ = w.Write([]byte("<!doctype html><h1>The console is open</h1>"))
+		case http.StatusForbidden:
+			if json.NewDecoder(answer.Body).Decode(&problem) == nil && problem.ElevateURL != "" {
+				http.Redirect(w, r, problem.ElevateURL, http.StatusSeeOther)
+				return
+			}
+			http.Error(w, problem.Detail, http.StatusForbidden)
+		default:
+			http.Error(w, "idms said "+answer.Status, http.StatusBadGateway)
+		}
+	})
+	log.Fatal((&http.Server{Addr: *listen, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe())
+}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"idms/internal/fault"
+)
+
+// PortalCode is the last step of a hand-over on its way to a portal's own host:
+// it stands for a session, once and for a moment.
+type PortalCode struct {
+	Hash        []byte // of the code
+	SessionID   string
+	Portal      string // origin that it is meant for
+	BrowserHash []byte // of the cookie that the portal's host set when the hand-over began
+	ReturnTo    string // a path on the portal's host
+	Expires     time.Time
+}
+
+type portalCodeRow struct {
+	CodeHash    []byte `gorm:"primaryKey"`
+	SessionID   string
+	Portal      string
+	BrowserHash []byte
+	ReturnTo    string
+	Expires     int64
+}
+
+func (portalCodeRow) TableName() string { return "portal_codes" }
+
+// KeepPortalCode remembers a code until it is used.
+func (s *Store) KeepPortalCode(ctx context.Context, code PortalCode) error {
+	return wrap(s.write.WithContext(ctx).Create(&portalCodeRow{
+		CodeHash: code.Hash, SessionID: code.SessionID, Portal: code.Portal,
+		BrowserHash: code.BrowserHash, ReturnTo: code.ReturnTo, Expires: micros(code.Expires),
+	}).Error, "keep a portal's code")
+}
+
+// ConsumePortalCode uses a code up, whatever it turns out to be worth. Of any
+// number of transactions that try, in any number of processes, one gets it.
+func (tx *Tx) ConsumePortalCode(hash []byte) (code PortalCode, found bool, err error) {
+	var rows []portalCodeRow
+	err = tx.db.Raw(`DELETE FROM portal_codes WHERE code_hash = ?
+		RETURNING code_hash, session_id, portal, browser_hash, return_to, expires`, hash).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return PortalCode{}, false, wrap(err, "consume a portal's code")
+	}
+	row := rows[0]
+	return PortalCode{
+		Hash: row.CodeHash, SessionID: row.SessionID, Portal: row.Portal,
+		BrowserHash: row.BrowserHash, ReturnTo: row.ReturnTo, Expires: instant(row.Expires),
+	}, true, nil
+}
+
+// OpenPortalToken gives a portal a token for a session, and says whose and of
+// which record the session is. opened is false when it has ended.
+func (tx *Tx) OpenPortalToken(tokenHash []byte, sessionID, portal string, now time.Time) (userID, recordKey string, opened bool, err error) {
+	var found []struct{ UserID, Key string }
+	err = tx.db.Raw(`SELECT s.user_id, r.key FROM sessions s JOIN records r ON r.id = s.record_id WHERE s.id = ? AND s.expires > ?`,
+		sessionID, micros(now)).Scan(&found).Error
+	if err != nil || len(found) == 0 {
+		return "", "", false, wrap(err, "find the session of a portal's token")
+	}
+	// Selected from the session, so that one that ends meanwhile gets none.
+	done := tx.db.Exec(`INSERT INTO portal_tokens (token_hash, session_id, portal, opened)
+		SELECT ?, id, ?, ? FROM sessions WHERE id = ?`, tokenHash, portal, micros(now), sessionID)
+	return found[0].UserID, found[0].Key, done.RowsAffected == 1, wrap(done.Error, "open a portal's token")
+}
+
+// ForgetPortalToken makes a portal's token worthless. The session stays.
+func (tx *Tx) ForgetPortalToken(tokenHash []byte) error {
+	return wrap(tx.db.Exec("DELETE FROM portal_tokens WHERE token_hash = ?", tokenHash).Error, "forget a portal's token")
+}
+
+// forgetPortalTokens makes all tokens of a session worthless, wherever they are.
+func (tx *Tx) forgetPortalTokens(sessionID string) error {
+	return wrap(tx.db.Exec("DELETE FROM portal_tokens WHERE session_id = ?", sessionID).Error, "forget the portals' tokens")
+}
+
+// PortalSession finds a session by the hash of a portal's token, with the portal
+// that the token belongs to. It is Session in everything else.
+func (s *Store) PortalSession(ctx context.Context, tokenHash []byte, now time.Time) (visit Visit, portal string, err error) {
+	var found []struct {
+		SessionHash []byte
+		Portal      string
+	}
+	err = s.read.WithContext(ctx).Raw(`SELECT s.token_hash AS session_hash, p.portal
+		FROM portal_tokens p JOIN sessions s ON s.id = p.session_id WHERE p.token_hash = ?`, tokenHash).Scan(&found).Error
+	if err != nil {
+		return Visit{}, "", wrap(err, "find a portal's token")
+	}
+	if len(found) == 0 {
+		return Visit{}, "", fault.New(fault.NotFound, "You are not logged in.")
+	}
+	visit, err = s.Session(ctx, found[0].SessionHash, now)
+	return visit, found[0].Portal, err
+}
+
+// EndPortalSession ends the session of a portal's token, whatever has become of
+// its person and its record. It is false when there was none.
+func (s *Store) EndPortalSession(ctx context.Context, tokenHash []byte, portal string) (bool, error) {
+	done := s.write.WithContext(ctx).Exec(`DELETE FROM sessions WHERE id IN
+		(SELECT session_id FROM portal_tokens WHERE token_hash = ? AND portal = ?)`, tokenHash, portal)
+	return done.RowsAffected == 1, wrap(done.Error, "end a portal's session")
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"idms/internal/console"
+	"idms/internal/fault"
+	"idms/internal/session"
+)
+
+const examplePortal = "https://portal.example"
+
+func openToken(t testing.TB, s *Store, hash []byte, sessionID, portal string, now time.Time) (opened bool) {
+	t.Helper()
+	must(t, s.InTx(ctx, func(tx *Tx) (err error) {
+		_, _, opened, err = tx.OpenPortalToken(hash, sessionID, portal, now)
+		return err
+	}))
+	return opened
+}
+
+func TestAPortalsCodeIsUsedOnceHoweverManyTry(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		code := PortalCode{
+			Hash: []byte("code"), SessionID: NewID(), Portal: examplePortal,
+			BrowserHash: []byte("browser"), ReturnTo: "/deep?x=1", Expires: noon.Add(time.Minute),
+		}
+		must(t, s.KeepPortalCode(ctx, code))
+		var taken atomic.Int32
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				err := s.InTx(ctx, func(tx *Tx) error {
+					got, found, err := tx.ConsumePortalCode(code.Hash)
+					if !found || err != nil {
+						return err
+					}
+					taken.Add(1)
+					if got.SessionID != code.SessionID || got.Portal != code.Portal || got.ReturnTo != code.ReturnTo ||
+						!got.Expires.Equal(code.Expires) || !bytes.Equal(got.BrowserHash, code.BrowserHash) {
+						t.Errorf("got %+v, want %+v", got, code)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := taken.Load(); got != 1 {
+			t.Errorf("%d got the code, want 1", got)
+		}
+	})
+}
+
+func TestAPortalsTokenOpensItsSessionAndNoOther(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		acme := newRecord(t, s, "acme")
+		ada, grace := loggedIn(t, s, acme, "ada"), loggedIn(t, s, acme, "grace")
+		_, hash := session.NewToken()
+		if !openToken(t, s, hash, ada.session.ID, examplePortal, noon) {
+			t.Fatal("a living session got no token")
+		}
+		visit, portal, err := s.PortalSession(ctx, hash, noon)
+		if want := (Visit{Session: ada.session, Account: ada.account, Record: acme}); err != nil || visit != want || portal != examplePortal {
+			t.Errorf("got  %+v at %s (%v)\nwant %+v", visit, portal, err, want)
+		}
+		if _, err := s.Session(ctx, hash, noon); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("a portal's token is good at the login host (%v)", err)
+		}
+		if _, _, err := s.PortalSession(ctx, grace.hash, noon); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("the login host's token is good at a portal (%v)", err)
+		}
+		if _, _, err := s.PortalSession(ctx, hash, ada.session.Expires); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("it outlives its session (%v)", err)
+		}
+		must(t, s.InTx(ctx, func(tx *Tx) error { return tx.ForgetPortalToken(hash) }))
+		if _, _, err := s.PortalSession(ctx, hash, noon); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("a forgotten token is good (%v)", err)
+		}
+		visitOf(t, s, ada.hash)
+	})
+}
+
+func TestPortalsTokensGoWithTheirSession(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		acme := newRecord(t, s, "acme")
+		for name, end := range map[string]func(v visitor) error{
+			"logged out": func(v visitor) error { _, err := s.EndSession(ctx, v.hash); return err },
+			"elevated, which changes every token (S26)": func(v visitor) error {
+				return s.InTx(ctx, func(tx *Tx) error {
+					_, hash := session.NewToken()
+					_, _, err := tx.SetElevated(v.session.ID, hash, console.Full, noon.Add(time.Hour))
+					return err
+				})
+			},
+		} {
+			v, other := loggedIn(t, s, acme, "ada"), loggedIn(t, s, acme, "grace")
+			_, one := session.NewToken()
+			_, two := session.NewToken()
+			_, others := session.NewToken()
+			openToken(t, s, one, v.session.ID, examplePortal, noon)
+			openToken(t, s, two, v.session.ID, "https://second.example", noon)
+			openToken(t, s, others, other.session.ID, examplePortal, noon)
+			must(t, end(v))
+			for _, hash := range [][]byte{one, two} {
+				if _, _, err := s.PortalSession(ctx, hash, noon); fault.KindOf(err) != fault.NotFound {
+					t.Errorf("%s: a portal's token is still good (%v)", name, err)
+				}
+			}
+			if _, _, err := s.PortalSession(ctx, others, noon); err != nil {
+				t.Errorf("%s: somebody else's is gone: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestAnEndedSessionGetsNoPortalToken(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		v := loggedIn(t, s, newRecord(t, s, "acme"), "ada")
+		_, hash := session.NewToken()
+		if openToken(t, s, hash, v.session.ID, examplePortal, v.session.Expires) {
+			t.Error("one that has expired got a token")
+		}
+		_, err := s.EndSession(ctx, v.hash)
+		must(t, err)
+		if openToken(t, s, hash, v.session.ID, examplePortal, noon) {
+			t.Error("one that was ended got a token")
+		}
+	})
+}
+
+func TestAPortalEndsTheSessionOfItsOwnTokenAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		v := loggedIn(t, s, newRecord(t, s, "acme"), "ada")
+		_, hash := session.NewToken()
+		openToken(t, s, hash, v.session.ID, examplePortal, noon)
+		for _, step := range []struct {
+			portal string
+			want   bool
+		}{{"https://second.example", false}, {examplePortal, true}, {examplePortal, false}} {
+			if ended, err := s.EndPortalSession(ctx, hash, step.portal); err != nil || ended != step.want {
+				t.Errorf("%s: ended %v (%v), want %v", step.portal, ended, err, step.want)
+			}
+		}
+		if _, err := s.Session(ctx, v.hash, noon); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("the login host still has it (%v)", err)
+		}
+	})
+}
