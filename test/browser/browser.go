@@ -22,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -212,6 +213,20 @@ func command[P, R any](t testing.TB, b *Browser, command cdp.Command[P, R], para
 	run(t, b, func(ctx context.Context, target *chromedp.Target) (R, error) {
 		return cdp.Call(ctx, target, command, params)
 	})
+}
+
+// Cookies are the cookies that the browser would send to an address, those out
+// of scripts' reach included.
+func (b *Browser) Cookies(t testing.TB, address string) map[string]string {
+	t.Helper()
+	found := run(t, b, func(ctx context.Context, target *chromedp.Target) (network.GetCookiesResult, error) {
+		return cdp.Call(ctx, target, network.GetCookies, network.GetCookiesParams{URLs: []string{address}})
+	})
+	list := map[string]string{}
+	for _, cookie := range found.Cookies {
+		list[cookie.Name] = cookie.Value
+	}
+	return list
 }
 
 // SidewaysScroll is by how many pixels the page is wider than its window: zero
