@@ -47,7 +47,8 @@ func (s *Site) account(next echo.HandlerFunc) echo.HandlerFunc {
 			route = "none"
 		}
 		level := slog.LevelInfo
-		if route == "/healthz" || route == "/readyz" || strings.HasSuffix(route, "/static/:file") {
+		// Probes, and what comes along with every other request.
+		if route == "/healthz" || route == "/readyz" || strings.HasSuffix(route, "/static/:file") || strings.HasPrefix(route, forwardAuthPath) {
 			level = slog.LevelDebug
 		}
 		fields := []slog.Attr{
