@@ -404,6 +404,9 @@ func TestLoggingOutAtThePortalEndsTheSessionEverywhere(t *testing.T) {
 	if x.at.Path != "/signed-out" || !strings.HasPrefix(x.at.String(), p.base) {
 		t.Errorf("ended at %s", x.at)
 	}
+	if x.page.Find("a.secondary").Length() != 1 {
+		t.Errorf("nothing leads to the end of the provider's session:\n%s", x.text)
+	}
 	for _, address := range []string{p.portal, p.other} {
 		x.open(t, address+"/")
 		if x.at.Path != "/login" {

@@ -229,6 +229,9 @@ func TestThePortalOnAHostOfItsOwn(t *testing.T) {
 				response.Header.Get("Location") != s.portal+"/.idms/start?return_to=%2Fthere" {
 				t.Errorf("made-up headers and no session: %d to %s", response.StatusCode, response.Header.Get("Location"))
 			}
+			if response, _ := s.ask(t, "POST", s.portal, "/there", nil, nil); response.Header.Get("Location") != s.portal+"/.idms/start?return_to=%2F" {
+				t.Errorf("a form without a session led to %s (%d)", response.Header.Get("Location"), response.StatusCode)
+			}
 			if response, _ := s.ask(t, "GET", s.portal, "/", http.Header{"Sec-Fetch-Mode": {"cors"}}, nil); response.StatusCode != http.StatusUnauthorized {
 				t.Errorf("a script without a session hears %d", response.StatusCode)
 			}
