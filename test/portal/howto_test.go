@@ -31,7 +31,9 @@ func TestTheHowTosSayWhatTheExampleDoes(t *testing.T) {
 			return lines[first:]
 		}
 		told, proved := read("docs", "how-to", tt.howTo), read("examples", "portal", tt.example)
-		proved = proved[:slices.IndexFunc(proved, func(line string) bool { return strings.HasSuffix(line, "127.0.0.1:8082") || strings.HasSuffix(line, "127.0.0.1:8082;") })+1]
+		proved = proved[:slices.IndexFunc(proved, func(line string) bool {
+			return strings.HasSuffix(line, "127.0.0.1:8082") || strings.HasSuffix(line, "127.0.0.1:8082;")
+		})+1]
 		if len(proved) < 10 || len(told) < len(proved) {
 			t.Fatalf("%s: %d lines against %d", tt.howTo, len(told), len(proved))
 		}
