@@ -14,7 +14,7 @@ import (
 // A portal lives on a host of its own, where no cookie of the login host ever
 // comes. A session gets there by a hand-over: the portal's host sets a cookie and
 // sends the browser here with its hash; HandOver answers with a code; back on the
-// portal's host, Enter takes code and cookie for a token (docs/decisions/0012).
+// portal's host, Enter takes code and cookie for a token (docs/decisions/0013).
 
 // codeFor is how long a code may be on its way: the browser brings it at once.
 const codeFor = time.Minute

@@ -1,5 +1,5 @@
 -- The portal on another host: the one-time codes that end a hand-over, and the
--- tokens of the portal's own cookie. docs/decisions/0012 says why.
+-- tokens of the portal's own cookie. docs/decisions/0013 says why.
 
 -- +goose Up
 
