@@ -50,8 +50,10 @@ type Config struct {
 	} `koanf:"session"`
 
 	Limits struct {
-		Message       int `koanf:"message"`       // bytes of a decoded SAML message
-		Verifications int `koanf:"verifications"` // at once; 0 is twice the processors
+		Message         int `koanf:"message"`           // bytes of a decoded SAML message
+		Verifications   int `koanf:"verifications"`     // at once; 0 is twice the processors
+		LoginsPerSecond int `koanf:"logins_per_second"` // that one client address may begin or post, in the long run
+		LoginsBurst     int `koanf:"logins_burst"`      // that it may begin or post at once
 	} `koanf:"limits"`
 
 	Retention struct {
@@ -79,6 +81,8 @@ func Defaults() Config {
 	c.Session.Elevation = time.Hour
 	c.Session.Pending = 10 * time.Minute
 	c.Limits.Message = 2 << 20
+	c.Limits.LoginsPerSecond = 20
+	c.Limits.LoginsBurst = 200
 	c.Retention.Traces = 90 * day
 	c.Retention.Unverified = 10_000
 	c.Retention.Audit = 400 * day
@@ -267,6 +271,8 @@ func (c Config) Check() fault.Problems {
 	between(&problems, "session.pending", c.Session.Pending, time.Minute, time.Hour)
 	between(&problems, "limits.message", c.Limits.Message, 64<<10, 16<<20)
 	between(&problems, "limits.verifications", c.Limits.Verifications, 0, 1024)
+	between(&problems, "limits.logins_per_second", c.Limits.LoginsPerSecond, 1, 1_000_000)
+	between(&problems, "limits.logins_burst", c.Limits.LoginsBurst, 1, 1_000_000)
 	between(&problems, "retention.traces", c.Retention.Traces, time.Hour, 3660*day)
 	between(&problems, "retention.unverified", c.Retention.Unverified, 0, 1_000_000)
 	between(&problems, "retention.audit", c.Retention.Audit, day, 3660*day)

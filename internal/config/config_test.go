@@ -29,7 +29,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	environ := []string{
-		"IDMS_LISTEN=127.0.0.1:2", "IDMS_PORTAL_NAME=Environment", "IDMS_SESSION__PENDING=6m", "IDMS_LIMITS__VERIFICATIONS=3",
+		"IDMS_LISTEN=127.0.0.1:2", "IDMS_PORTAL_NAME=Environment", "IDMS_SESSION__PENDING=6m", "IDMS_LIMITS__VERIFICATIONS=3", "IDMS_LIMITS__LOGINS_PER_SECOND=50",
 		"IDMS_BASE_URLS=https://a.example,https://b.example", "IDMS_TEST_POSTGRES=postgres://ignored", "HOME=/nowhere",
 	}
 	c, err := Load(file, environ, map[string]any{"listen": "127.0.0.1:3"})
@@ -37,7 +37,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != "127.0.0.1:3" || c.PortalName != "Environment" || c.Session.Pending != 6*time.Minute || c.Session.Idle != 7*time.Minute ||
-		c.Session.Length != 12*time.Hour || c.Limits.Verifications != 3 || strings.Join(c.BaseURLs, " ") != "https://a.example https://b.example" {
+		c.Session.Length != 12*time.Hour || c.Limits.Verifications != 3 || c.Limits.LoginsPerSecond != 50 || c.Limits.LoginsBurst != 200 || strings.Join(c.BaseURLs, " ") != "https://a.example https://b.example" {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -91,6 +91,8 @@ func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
 		{"an odd database", map[string]any{"database": "mysql://x"}, "database"},
 		{"an odd proxy", map[string]any{"trusted_proxies": []string{"ten"}}, "trusted_proxies"},
 		{"an odd log level", map[string]any{"log.level": "loud"}, "log.level"},
+		{"no logins at all", map[string]any{"limits.logins_per_second": 0}, "limits.logins_per_second"},
+		{"not even one login at once", map[string]any{"limits.logins_burst": 0}, "limits.logins_burst"},
 		{"too small a message", map[string]any{"limits.message": 1}, "limits.message"},
 	} {
 		_, err := Load("", nil, tt.flags)
