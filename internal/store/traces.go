@@ -7,8 +7,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -145,20 +145,38 @@ func (s *Store) Trace(ctx context.Context, ref string) (Trace, error) {
 	}, nil
 }
 
-// packers are kept, because a new one costs more than what it packs.
-var packers = sync.Pool{New: func() any {
+// packers are kept, because a new one costs more than what it packs: 700 KB, a
+// quarter of all that a login allocates when a sync.Pool holds them, which every
+// garbage collection empties. As many as can run at once are enough.
+var packers = make(chan *flate.Writer, runtime.GOMAXPROCS(0))
+
+func newPacker() *flate.Writer {
+	select {
+	case kept := <-packers:
+		return kept
+	default:
+	}
 	packer, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		panic(err) // only for a level that does not exist
 	}
 	return packer
-}}
+}
+
+// keepPacker takes one back, unless there are enough.
+func keepPacker(packer *flate.Writer) {
+	packer.Reset(io.Discard) // or it would hold the last document
+	select {
+	case packers <- packer:
+	default:
+	}
+}
 
 // pack makes a document small: it repeats names and rule keys.
 func pack(document []byte) ([]byte, error) {
 	var packed bytes.Buffer
-	packer := packers.Get().(*flate.Writer)
-	defer packers.Put(packer)
+	packer := newPacker()
+	defer keepPacker(packer)
 	packer.Reset(&packed)
 	if _, err := packer.Write(document); err != nil {
 		return nil, err
