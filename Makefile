@@ -10,11 +10,15 @@ export CGO_ENABLED ?= 0
 FUZZTIME ?= 20s
 PKG      ?= ./...
 
+# How many logins `make load` and `make soak` send.
+LOGINS ?= 5000
+SOAK   ?= 100000
+
 .DEFAULT_GOAL := help
-.PHONY: help run check test race bench fuzz build fmt clean
+.PHONY: help run check test race bench bench-login load soak fuzz build fmt clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the demo: an identity provider, a cast of people, nothing to install
 	$(GO) run ./cmd/idms demo
@@ -30,6 +34,15 @@ race: ## run the tests under the race detector (needs a C compiler)
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+bench-login: ## measure a whole login beside one written the usual way
+	@test/run -run '^$$' -bench '^BenchmarkLogin$$' -benchtime 1000x ./test/load
+
+load: ## log LOGINS people (5000) in at running servers, and replay every response
+	@test/run -run '^$$' -bench '^BenchmarkLoad$$' -benchtime $(LOGINS)x -timeout 1h ./test/load
+
+soak: ## log SOAK people (100000) in at a steady rate: half an hour, memory and growth
+	@test/run -run '^$$' -bench '^BenchmarkSoak$$' -benchtime $(SOAK)x -timeout 3h -v ./test/load
 
 fuzz: ## give every fuzz target FUZZTIME (20s)
 	@test/fuzz $(FUZZTIME) $(PKG)

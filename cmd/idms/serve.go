@@ -86,6 +86,7 @@ type house struct {
 	flow  *login.Flow
 	clock func() time.Time
 	log   *slog.Logger
+	purge time.Duration // between two purges
 }
 
 // sqliteFile is where everything is kept when no other database is named.
@@ -99,7 +100,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{kind: "sqlite", clock: p.clock, log: log}
+	h := &house{kind: "sqlite", clock: p.clock, log: log, purge: cfg.Retention.PurgeEvery}
 	if cfg.Database != "" {
 		h.kind = "postgresql"
 	}
@@ -157,7 +158,7 @@ const grace = 10 * time.Second
 // serve answers until ctx ends, then lets requests under way finish.
 func (h *house) serve(ctx context.Context, listener net.Listener, server *http.Server) error {
 	purging, stopPurging := context.WithCancel(ctx)
-	ticker := time.NewTicker(jobs.PurgeEvery)
+	ticker := time.NewTicker(h.purge)
 	purged := make(chan struct{})
 	go func() {
 		defer close(purged)

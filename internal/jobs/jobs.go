@@ -12,10 +12,7 @@ import (
 	"idms/internal/store"
 )
 
-// PurgeEvery is how often a process purges, beginning at its start.
-const PurgeEvery = 15 * time.Minute
-
-// Run purges until ctx ends. A purge that fails is logged and tried again at the
+// Run purges at once and at every tick, until ctx ends. A purge that fails is logged and tried again at the
 // next tick.
 func Run(ctx context.Context, s *store.Store, clock func() time.Time, log *slog.Logger, tick <-chan time.Time) {
 	for {

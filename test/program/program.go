@@ -179,6 +179,9 @@ func (p *Process) Stop(t testing.TB) int {
 	return p.command.ProcessState.ExitCode()
 }
 
+// PID is the process's, for what the system tells about it.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
 // Said is everything that the process wrote so far.
 func (p *Process) Said() string { return p.said.String() }
 
