@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,9 +14,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 
+	"idms/internal/config"
 	"idms/internal/demo"
 	test "idms/test/program" // program is a type here
 )
@@ -172,5 +175,21 @@ func TestTheDemoPrintsWhatItsPagesShow(t *testing.T) {
 	}
 	if exit := house.end(); exit != exitOK {
 		t.Errorf("stopped, it ends with %d", exit)
+	}
+}
+
+func TestThePurgeIsAsFrequentAsConfigured(t *testing.T) {
+	p := newProgram(t, "")
+	cfg, err := config.Load("", nil, map[string]any{"data": t.TempDir(), "retention.purge_every": "3m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	house, err := p.open(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer house.Close()
+	if house.purge != 3*time.Minute {
+		t.Errorf("it purges every %v", house.purge)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"idms/internal/store"
 )
 
-// Run purges at once and at every tick, until ctx ends. A purge that fails is logged and tried again at the
-// next tick.
+// Run purges at once and at every tick, until ctx ends. A purge that fails is
+// logged and tried again at the next tick.
 func Run(ctx context.Context, s *store.Store, clock func() time.Time, log *slog.Logger, tick <-chan time.Time) {
 	for {
 		Purge(ctx, s, clock(), log)

@@ -50,7 +50,7 @@ func recordFile(many int) string {
   - key: corp
     name: Corp
     state: active
-    saml: {metadata_file: idp.xml}
+    saml: {metadata_file: idp.xml, clock_skew: 1m}
     mapping: {username: username, email: email, first_name: first_name, last_name: last_name}
     validation_rules:
       - {key: not-suspended, attribute: status, pattern: ^suspended$, values: none}
@@ -78,15 +78,15 @@ func newProvider(origin string, many int) *provider {
 }
 
 // answer is a fresh, signed response about a person, as a form to post. It can
-// be accepted for an hour, so that only its use makes it useless.
-func (p *provider) answer(requestID, person string, now time.Time) string {
-	hour := now.Add(time.Hour)
+// be accepted for so long.
+func (p *provider) answer(requestID, person string, now time.Time, lasting time.Duration) string {
+	end := now.Add(lasting)
 	response := p.Response(samltest.For(p.sp).At(now).To(saml.Request{ID: requestID}).Person(person).
 		Attribute("status", "active").Attribute("groups", p.groups...).
 		With(func(a *samltest.Answer) {
-			a.NotOnOrAfter = hour
+			a.NotOnOrAfter = end
 			for i := range a.Confirmations {
-				a.Confirmations[i].NotOnOrAfter = hour
+				a.Confirmations[i].NotOnOrAfter = end
 			}
 		}))
 	return url.Values{"SAMLResponse": {samltest.Base64(response)}}.Encode()
@@ -178,7 +178,7 @@ func (o *ours) prepare(tb testing.TB, person string) *http.Request {
 	o.ServeHTTP(begun, httptest.NewRequest(http.MethodGet, origin+"/saml/corp/login", nil))
 	id, err := requestID(begun.Header().Get("Location"))
 	check(tb, err)
-	return post(o.provider.answer(id, person, noon), begun.Result().Cookies()...)
+	return post(o.provider.answer(id, person, noon, time.Hour), begun.Result().Cookies()...)
 }
 
 func (o *ours) memberships(tb testing.TB, person string) int {

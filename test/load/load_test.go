@@ -106,6 +106,7 @@ type farm struct {
 	database  string   // URL; "" is SQLite
 	folder    string   // of the data
 	provider  *provider
+	lasting   time.Duration // of a response
 	client    *http.Client
 }
 
@@ -116,6 +117,7 @@ const patience = 30 * time.Second
 func startFarm(tb testing.TB, database string, processes, groups int, settings string) *farm {
 	tb.Helper()
 	f := &farm{database: database, folder: tb.TempDir()}
+	f.lasting = time.Hour // so that only its use makes a response useless
 	for range processes {
 		f.addresses = append(f.addresses, program.FreeAddress(tb))
 	}
@@ -168,7 +170,7 @@ func (f *farm) begin(i int, person string) (visit, error) {
 	if err != nil {
 		return visit{}, fmt.Errorf("begin: %s: %w", answer.Status, err)
 	}
-	begun := visit{form: f.provider.answer(id, person, time.Now())}
+	begun := visit{form: f.provider.answer(id, person, time.Now(), f.lasting)}
 	for _, cookie := range answer.Cookies() {
 		if strings.HasPrefix(cookie.Name, "idms_pending_") {
 			begun.cookie = cookie.Name + "=" + cookie.Value

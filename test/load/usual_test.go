@@ -166,7 +166,7 @@ func (u *usual) prepare(tb testing.TB, person string) *http.Request {
 	token, hash := usualToken()
 	pending := usualPending{TokenHash: hash, RequestID: "_" + uuid.NewString(), Expires: noon.Add(10 * time.Minute)}
 	check(tb, u.db.Create(&pending).Error)
-	return post(u.provider.answer(pending.RequestID, person, noon), &http.Cookie{Name: "pending", Value: token})
+	return post(u.provider.answer(pending.RequestID, person, noon, time.Hour), &http.Cookie{Name: "pending", Value: token})
 }
 
 func (u *usual) memberships(tb testing.TB, person string) int {
