@@ -50,7 +50,7 @@ func recordFile(many int) string {
   - key: corp
     name: Corp
     state: active
-    saml: {metadata_file: idp.xml, clock_skew: 1m}
+    saml: {metadata_file: idp.xml}
     mapping: {username: username, email: email, first_name: first_name, last_name: last_name}
     validation_rules:
       - {key: not-suspended, attribute: status, pattern: ^suspended$, values: none}

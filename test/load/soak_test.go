@@ -21,7 +21,7 @@ var rate = flag.Int("rate", 60, "logins a second of the soak")
 // to: memory and what is purged stay, audit trail and traces grow.
 func BenchmarkSoak(b *testing.B) {
 	f := startFarm(b, "", 1, *sent, "session: {length: 1m, idle: 1m, pending: 1m, elevation: 1m}\nretention: {purge_every: 1m}\n")
-	f.lasting = time.Minute // so that the purge has used assertions to remove
+	f.lasting = time.Minute // used assertions are kept six more: MaxClockSkew, and a purge
 	start, begun := f.cpu(b), time.Now()
 	steady := xrate.NewLimiter(xrate.Limit(*rate), 1)
 	if b.N > 1 {
