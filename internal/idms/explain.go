@@ -195,8 +195,13 @@ func PrintStep(text *strings.Builder, step trace.Step) {
 	}
 	if fix := step.Fix; fix != nil {
 		line("fix:", fix.Say)
-		if fix.Suggested != "" {
+		switch {
+		case fix.Suggested != "":
 			line("    ", fmt.Sprintf("%s: now %q, suggested %q", fix.Field, fix.Present, fix.Suggested))
+		case fix.Present != "":
+			line("    ", fmt.Sprintf("%s: now %q", fix.Field, fix.Present))
+		default:
+			line("    ", fix.Field)
 		}
 	}
 }
