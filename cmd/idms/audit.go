@@ -1,0 +1,90 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"idms/internal/audit"
+	"idms/internal/store"
+)
+
+type auditCommand struct {
+	settings
+	Record string `help:"Only events of this record." placeholder:"KEY"`
+	User   string `help:"Only events of this person, by account ID." placeholder:"ID"`
+	Alarms bool   `help:"Only those that somebody should look at."`
+	Limit  int    `help:"How many, newest first; 1 to 500." default:"50"`
+	After  string `help:"Go on where an earlier page ended: the cursor that it printed." placeholder:"CURSOR"`
+	Format string `help:"text or json." enum:"text,json" default:"text"`
+}
+
+// Run prints one page of the audit trail: who did what, to whom, from what to
+// what.
+func (c auditCommand) Run(p *program) error {
+	cfg, err := c.load(p, nil)
+	if err != nil {
+		return err
+	}
+	if err := existing(cfg); err != nil {
+		return err
+	}
+	house, err := p.open(cfg, newLog(p.stderr, cfg))
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	filter := store.EventFilter{Record: c.Record, User: c.User, Alarms: c.Alarms}
+	events, next, err := house.store.Events(p.ctx, filter, c.After, c.Limit)
+	if err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		encoder := json.NewEncoder(p.stdout)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(struct {
+			Events []audit.Event `json:"events"`
+			Next   string        `json:"next"` // "" at the end
+		}{append([]audit.Event{}, events...), next})
+	}
+	var text strings.Builder
+	for _, event := range events {
+		tellEvent(&text, event)
+	}
+	if next != "" {
+		fmt.Fprintf(&text, "More with --after %s\n", next)
+	}
+	_, err = fmt.Fprint(p.stdout, text.String())
+	return err
+}
+
+func tellEvent(text *strings.Builder, event audit.Event) {
+	mark := ""
+	if event.Alarm {
+		mark = "ALARM "
+	}
+	fmt.Fprintf(text, "%s  %s%s", event.At.UTC().Format(time.RFC3339), mark, event.Action)
+	for _, part := range []struct{ name, value string }{
+		{"by", cmp.Or(event.Who, event.User)},
+		{"from", event.Address},
+		{"record", event.Record},
+		{"user", event.User},
+		{"group", event.Group},
+		{"code", string(event.Code)},
+		{"trace", event.Trace},
+	} {
+		if part.value != "" {
+			fmt.Fprintf(text, "  %s %s", part.name, part.value)
+		}
+	}
+	if event.Reason != "" {
+		fmt.Fprintf(text, "  because %q", event.Reason)
+	}
+	text.WriteString("\n")
+	for _, change := range event.Changes {
+		fmt.Fprintf(text, "    %s: %q → %q\n", change.Field, change.From, change.To)
+	}
+}
