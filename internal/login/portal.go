@@ -33,11 +33,12 @@ func (f *Flow) HandOver(ctx context.Context, token string, to Crossing) (code st
 	if err != nil {
 		return "", err
 	}
+	own, _ := session.Hash(token) // visit has found it
 	code, hash := session.NewToken()
 	return code, f.Store.KeepPortalCode(ctx, store.PortalCode{
 		Hash: hash, SessionID: visit.Session.ID, Portal: to.Portal,
 		BrowserHash: to.Challenge, ReturnTo: safePath(to.ReturnTo), Expires: f.Clock().Add(codeFor),
-	})
+	}, own)
 }
 
 // Arrival is a browser that brings a code to a portal's host.

@@ -19,7 +19,7 @@ type PortalCode struct {
 }
 
 type portalCodeRow struct {
-	CodeHash    []byte `gorm:"primaryKey"`
+	CodeHash    []byte
 	SessionID   string
 	Portal      string
 	BrowserHash []byte
@@ -27,14 +27,24 @@ type portalCodeRow struct {
 	Expires     int64
 }
 
-func (portalCodeRow) TableName() string { return "portal_codes" }
-
-// KeepPortalCode remembers a code until it is used.
-func (s *Store) KeepPortalCode(ctx context.Context, code PortalCode) error {
-	return wrap(s.write.WithContext(ctx).Create(&portalCodeRow{
-		CodeHash: code.Hash, SessionID: code.SessionID, Portal: code.Portal,
-		BrowserHash: code.BrowserHash, ReturnTo: code.ReturnTo, Expires: micros(code.Expires),
-	}).Error, "keep a portal's code")
+// KeepPortalCode remembers a code until it is used. It is for the session that
+// this token, by its hash, opens now; when an elevation has changed the token, or
+// the session has ended, it is fault.NotFound.
+func (s *Store) KeepPortalCode(ctx context.Context, code PortalCode, tokenHash []byte) error {
+	statement := `INSERT INTO portal_codes (code_hash, session_id, portal, browser_hash, return_to, expires)
+		SELECT ?, id, ?, ?, ?, ? FROM sessions WHERE id = ? AND token_hash = ?`
+	if s.dialect == onPostgres {
+		statement += " FOR SHARE" // an elevation comes before or after, not between
+	}
+	done := s.write.WithContext(ctx).Exec(statement, code.Hash, code.Portal, code.BrowserHash, code.ReturnTo,
+		micros(code.Expires), code.SessionID, tokenHash)
+	if done.Error != nil {
+		return wrap(done.Error, "keep a portal's code")
+	}
+	if done.RowsAffected == 0 {
+		return fault.New(fault.NotFound, "You are not logged in.")
+	}
+	return nil
 }
 
 // ConsumePortalCode uses a code up, whatever it turns out to be worth. Of any
@@ -73,8 +83,12 @@ func (tx *Tx) ForgetPortalToken(tokenHash []byte) error {
 	return wrap(tx.db.Exec("DELETE FROM portal_tokens WHERE token_hash = ?", tokenHash).Error, "forget a portal's token")
 }
 
-// forgetPortalTokens makes all tokens of a session worthless, wherever they are.
+// forgetPortalTokens makes all tokens of a session worthless, wherever they are,
+// and the codes that would become one.
 func (tx *Tx) forgetPortalTokens(sessionID string) error {
+	if err := tx.db.Exec("DELETE FROM portal_codes WHERE session_id = ?", sessionID).Error; err != nil {
+		return wrap(err, "forget the portals' codes")
+	}
 	return wrap(tx.db.Exec("DELETE FROM portal_tokens WHERE session_id = ?", sessionID).Error, "forget the portals' tokens")
 }
 

@@ -25,11 +25,12 @@ func openToken(t testing.TB, s *Store, hash []byte, sessionID, portal string, no
 
 func TestAPortalsCodeIsUsedOnceHoweverManyTry(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
+		v := loggedIn(t, s, newRecord(t, s, "acme"), "ada")
 		code := PortalCode{
-			Hash: []byte("code"), SessionID: NewID(), Portal: examplePortal,
+			Hash: []byte("code"), SessionID: v.session.ID, Portal: examplePortal,
 			BrowserHash: []byte("browser"), ReturnTo: "/deep?x=1", Expires: noon.Add(time.Minute),
 		}
-		must(t, s.KeepPortalCode(ctx, code))
+		must(t, s.KeepPortalCode(ctx, code, v.hash))
 		var taken atomic.Int32
 		var all sync.WaitGroup
 		for range 8 {
@@ -116,6 +117,38 @@ func TestPortalsTokensGoWithTheirSession(t *testing.T) {
 			if _, _, err := s.PortalSession(ctx, others, noon); err != nil {
 				t.Errorf("%s: somebody else's is gone: %v", name, err)
 			}
+		}
+	})
+}
+
+// S26: who held the token before the elevation cannot have kept a code back for
+// the session that is elevated now.
+func TestS26AnElevationForgetsTheCodesThatAreOnTheirWay(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		acme := newRecord(t, s, "acme")
+		v, other := loggedIn(t, s, acme, "ada"), loggedIn(t, s, acme, "grace")
+		code := func(name string, of visitor) PortalCode {
+			return PortalCode{Hash: []byte(name), SessionID: of.session.ID, Portal: examplePortal,
+				BrowserHash: []byte("browser"), ReturnTo: "/", Expires: noon.Add(time.Minute)}
+		}
+		must(t, s.KeepPortalCode(ctx, code("before", v), v.hash))
+		must(t, s.KeepPortalCode(ctx, code("other", other), other.hash))
+		_, elevated := session.NewToken()
+		must(t, s.InTx(ctx, func(tx *Tx) error {
+			_, _, err := tx.SetElevated(v.session.ID, elevated, console.Full, noon.Add(time.Hour))
+			return err
+		}))
+		if err := s.KeepPortalCode(ctx, code("late", v), v.hash); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("the token from before the elevation still gets a code (%v)", err)
+		}
+		must(t, s.KeepPortalCode(ctx, code("after", v), elevated))
+		for name, want := range map[string]bool{"before": false, "late": false, "after": true, "other": true} {
+			must(t, s.InTx(ctx, func(tx *Tx) error {
+				if _, found, err := tx.ConsumePortalCode([]byte(name)); err != nil || found != want {
+					t.Errorf("%s: found %v (%v), want %v", name, found, err, want)
+				}
+				return nil
+			}))
 		}
 	})
 }

@@ -35,7 +35,7 @@ func TestAPurgeRemovesWhatWasKeptLongEnough(t *testing.T) {
 			must(t, s.BeginRequest(ctx, Pending{Handle: cookie, CookieHash: []byte(cookie), RecordID: acme.ID, Expires: ends}))
 		}
 		for code, ends := range map[string]time.Time{"long over": now.Add(-time.Hour), "just over": now.Add(-time.Minute), "live": now.Add(time.Minute)} {
-			must(t, s.KeepPortalCode(ctx, PortalCode{Hash: []byte(code), SessionID: used.session.ID, BrowserHash: []byte("b"), Expires: ends}))
+			must(t, s.KeepPortalCode(ctx, PortalCode{Hash: []byte(code), SessionID: used.session.ID, BrowserHash: []byte("b"), Expires: ends}, used.hash))
 		}
 		for _, v := range []visitor{used, idle, expired} {
 			openToken(t, s, []byte(v.session.ID), v.session.ID, "https://portal.example", noon)

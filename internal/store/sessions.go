@@ -52,7 +52,8 @@ func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
 }
 
 // SetElevated gives a session another level for a while (S26), and a new token:
-// whoever had the old one, or a portal's, before the elevation has nothing now.
+// whoever had the old one, a portal's or a code for one before the elevation has
+// nothing now.
 // It returns when the session ends, and false when it has ended meanwhile.
 func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, until time.Time) (expires time.Time, alive bool, err error) {
 	var ends []int64
