@@ -72,6 +72,11 @@ func (p *program) readAllRecords(names []string) (idms.File, error) {
 		if err != nil {
 			return idms.File{}, err
 		}
+		if len(names) > 1 && len(file.Groups) == 0 && len(file.Records) == 0 {
+			// One that was cut short, perhaps: with --prune, what it held would go.
+			problems = append(problems, name+": no groups and no records are in it.")
+			continue
+		}
 		parts = append(parts, idms.Part{Name: name, File: file})
 	}
 	if len(names) == 1 && len(parts) == 1 {

@@ -24,6 +24,7 @@ func TestWhatIsWrongWithFilesIsToldAsSomebodyCanMendIt(t *testing.T) {
 	empty := d.put("empty.yaml", nil)
 	says(t, "holds no record.", "check", "--record", empty, "--response", message)
 	says(t, "nothing to apply", "apply", "--data", d.folder, "-f", empty)
+	says(t, "empty.yaml: no groups and no records are in it.", "apply", "--data", d.folder, "--prune", "-f", records, "-f", empty)
 	says(t, "\n  This cannot be read as YAML", "apply", "--data", d.folder, "-f", d.put("tab.yaml", []byte("records:\n\t- x\n")))
 	says(t, "\n  groups: There is no such field here. (line 2)\n  records: ", "check", "--record", records, "--record-key", "corp",
 		"--response", message, "--known", records)
