@@ -36,7 +36,7 @@ func main() {
 		}
 		headers := map[string][]string{}
 		for name, values := range r.Header {
-			if strings.HasPrefix(name, "X-Idms-") || strings.HasPrefix(name, "X_idms_") {
+			if strings.HasPrefix(name, "X-Idms") || strings.HasPrefix(name, "X_idms") {
 				headers[name] = values
 			}
 		}

@@ -230,6 +230,7 @@ const (
 const (
 	maxNameHeader   = 512
 	maxGroupsHeader = 2048
+	maxLoginHeader  = 2048
 )
 
 // forwardAuth tells Traefik and Caddy, which pass what is not 2xx on to the
@@ -297,7 +298,11 @@ func (s *Site) turnToLogin(c echo.Context, uri string, begin func(start string) 
 	default:
 		return problem(c, unauthorized)
 	}
-	return begin(portalURL(here(c).base, "start", returnTo))
+	start := portalURL(here(c).base, "start", returnTo)
+	if len(start) > maxLoginHeader { // nor could beginHandOver carry it
+		start = portalURL(here(c).base, "start", "/")
+	}
+	return begin(start)
 }
 
 // portalURL is an address on the portal's host that its proxy passes to us.

@@ -369,6 +369,7 @@ func TestWithoutASessionEachProxyHearsWhatItUnderstands(t *testing.T) {
 		{"a script, through nginx", "/forward-auth/nginx", http.Header{"X-Forwarded-Uri": {"/deep"}, "Sec-Fetch-Mode": {"cors"}}, 401, "", "", "application/problem+json"},
 		{"an odd method", "/forward-auth", http.Header{"X-Forwarded-Uri": {"/deep"}, "X-Forwarded-Method": {"DELETE"}}, 401, "", "", "application/problem+json"},
 		{"a path that browsers would misread", "/forward-auth", http.Header{"X-Forwarded-Uri": {"//evil.test"}}, 302, front, "", ""},
+		{"a path that makes a header too large for nginx", "/forward-auth/nginx", http.Header{"X-Forwarded-Uri": {"/deep?" + strings.Repeat("a=%20&", 300)}}, 401, "", front, "application/problem+json"},
 	} {
 		response := p.ask(p.portal, http.MethodGet, tt.path, tt.header)
 		if response.StatusCode != tt.want || response.Header.Get("Location") != tt.location || response.Header.Get("X-Idms-Login") != tt.forNginx {

@@ -217,7 +217,7 @@ func TestThePortalOnAHostOfItsOwn(t *testing.T) {
 			t.Log("What a visitor makes up never reaches the portal.")
 			spoofed := http.Header{
 				"X-Idms-User": {"root"}, "X-Idms-Email": {"root@evil.test"}, "X-Idms-Groups": {"cloud"}, "X-Idms-Console": {"full"},
-				"X-Idms-Extra": {"planted"}, "X_Idms_User": {"planted"}, "X-Forwarded-Host": {"evil.test"}, "X-Forwarded-Uri": {"/.idms/"}, "X-Forwarded-Proto": {"https"},
+				"X-Idms-Extra": {"planted"}, "X_Idms_User": {"planted"}, "X-Idms_User": {"planted"}, "X_Idms-User": {"planted"}, "X-Forwarded-Host": {"evil.test"}, "X-Forwarded-Uri": {"/.idms/"}, "X-Forwarded-Proto": {"https"},
 				"X-Forwarded-Method": {"DELETE"},
 			}
 			response, body := s.ask(t, "GET", s.portal, "/", spoofed, cookies)
