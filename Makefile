@@ -20,8 +20,8 @@ SOAK   ?= 100000
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start the demo: an identity provider, a cast of people, nothing to install
-	$(GO) run ./cmd/idms demo
+run: build ## start the demo: an identity provider, a cast of people, nothing to install
+	@bin/idms demo
 
 check: ## what CI looks at before the tests: format, vet, staticcheck, modules, the house
 	@test/check

@@ -323,3 +323,18 @@ func largeFile(t *testing.T, records, rulesEach int) []byte {
 	}
 	return []byte(b.String())
 }
+
+// A file of records alone is a mistake more often than a wish to empty every group.
+func TestPruningNeverDeletesEveryGroupForWantOfOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		_, err := s.Apply(ctx, idms.File{Groups: []groups.Group{{Key: "staff", Name: "Staff"}}}, bob)
+		must(t, err)
+		_, err = s.ApplyWith(ctx, idms.File{Records: []idms.Record{sample("acme")}}, bob, How{Prune: true})
+		if fault.KindOf(err) != fault.Conflict {
+			t.Errorf("pruned with %v", err)
+		}
+		if n := count(t, s, "groups"); n != 1 {
+			t.Errorf("%d groups are left", n)
+		}
+	})
+}

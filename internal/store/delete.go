@@ -82,6 +82,10 @@ func (tx *Tx) pruneGroups(named []groups.Group, by Author, applied *Applied) err
 			inTheWay = append(inTheWay, fault.Sentence(err))
 		}
 	}
+	// S38's reasons come first: they are the more exact ones.
+	if len(inTheWay) == 0 && len(named) == 0 && len(known) > 0 {
+		return fault.New(fault.Conflict, "The files name no group, so pruning would delete all %d of them, with their members. Name those that stay, or leave pruning out.", len(known))
+	}
 	if len(inTheWay) > 0 {
 		return fault.New(fault.Conflict, "%s", strings.Join(inTheWay, "\n"))
 	}
