@@ -17,7 +17,7 @@ func TestADeletedRecordTakesNoLoginsAndItsTracesAreStillExplained(t *testing.T) 
 	request := h.begin(&waiting, "/")
 	answer := h.answer(request)
 
-	file, problems := idms.ParseFile([]byte("records: [{key: other, name: Other}]"), nil)
+	file, problems := idms.ParseFile([]byte("groups: [{key: staff, name: Staff}]\nrecords: [{key: other, name: Other}]"), nil)
 	if problems.Any() {
 		t.Fatal(problems)
 	}
