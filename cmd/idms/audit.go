@@ -24,14 +24,7 @@ type auditCommand struct {
 // Run prints one page of the audit trail: who did what, to whom, from what to
 // what.
 func (c auditCommand) Run(p *program) error {
-	cfg, err := c.load(p, nil)
-	if err != nil {
-		return err
-	}
-	if err := existing(cfg); err != nil {
-		return err
-	}
-	house, err := p.open(cfg, newLog(p.stderr, cfg))
+	house, err := c.lookInto(p)
 	if err != nil {
 		return err
 	}

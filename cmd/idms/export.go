@@ -16,14 +16,7 @@ type exportCommand struct {
 }
 
 func (c exportCommand) Run(p *program) error {
-	cfg, err := c.load(p, nil)
-	if err != nil {
-		return err
-	}
-	if err := existing(cfg); err != nil {
-		return err
-	}
-	house, err := p.open(cfg, newLog(p.stderr, cfg))
+	house, err := c.lookInto(p)
 	if err != nil {
 		return err
 	}

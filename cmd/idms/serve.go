@@ -81,12 +81,13 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 // house is the parts of a running service, in the order they stand on each
 // other.
 type house struct {
-	kind  string // of database
-	store *store.Store
-	flow  *login.Flow
-	clock func() time.Time
-	log   *slog.Logger
-	purge time.Duration // between two purges
+	config config.Config
+	kind   string // of database
+	store  *store.Store
+	flow   *login.Flow
+	clock  func() time.Time
+	log    *slog.Logger
+	purge  time.Duration // between two purges
 }
 
 // sqliteFile is where everything is kept when no other database is named.
@@ -100,7 +101,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{kind: "sqlite", clock: p.clock, log: log, purge: cfg.Retention.PurgeEvery}
+	h := &house{config: cfg, kind: "sqlite", clock: p.clock, log: log, purge: cfg.Retention.PurgeEvery}
 	if cfg.Database != "" {
 		h.kind = "postgresql"
 	}
@@ -133,6 +134,31 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 		},
 	})
 	return h, nil
+}
+
+// lookInto opens what a service has kept, for a command that has nothing to ask
+// of an empty database.
+func (s settings) lookInto(p *program) (*house, error) {
+	cfg, err := s.load(p, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := existing(cfg); err != nil {
+		return nil, err
+	}
+	return p.open(cfg, newLog(p.stderr, cfg))
+}
+
+// existing refuses to look something up in a database that would be made for it:
+// in another folder than the service's there is none, and never was that login.
+func existing(cfg config.Config) error {
+	if cfg.Database != "" {
+		return nil
+	}
+	if _, err := os.Stat(sqliteFile(cfg)); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Invalid, "There is no database %s. Run this in the folder where the service runs, or give its --config, --data or --database.", sqliteFile(cfg))
+	}
+	return nil
 }
 
 func keyset(cfg config.Config) (*secret.Box, error) {

@@ -16,14 +16,7 @@ type versionsCommand struct {
 }
 
 func (c versionsCommand) Run(p *program) error {
-	cfg, err := c.load(p, nil)
-	if err != nil {
-		return err
-	}
-	if err := existing(cfg); err != nil {
-		return err
-	}
-	house, err := p.open(cfg, newLog(p.stderr, cfg))
+	house, err := c.lookInto(p)
 	if err != nil {
 		return err
 	}
@@ -56,14 +49,7 @@ type restoreCommand struct {
 }
 
 func (c restoreCommand) Run(p *program) error {
-	cfg, err := c.load(p, nil)
-	if err != nil {
-		return err
-	}
-	if err := existing(cfg); err != nil {
-		return err
-	}
-	house, err := p.open(cfg, newLog(p.stderr, cfg))
+	house, err := c.lookInto(p)
 	if err != nil {
 		return err
 	}
@@ -78,6 +64,6 @@ func (c restoreCommand) Run(p *program) error {
 		return err
 	}
 	report := reportOf(applied, c.DryRun)
-	report.warn([]idms.Record{restored}, cfg, by.Now)
+	report.warn([]idms.Record{restored}, house.config, by.Now)
 	return p.tell(report, c.Format)
 }
