@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -61,7 +60,7 @@ func tellEvent(text *strings.Builder, event audit.Event) {
 	}
 	fmt.Fprintf(text, "%s  %s%s", event.At.UTC().Format(time.RFC3339), mark, event.Action)
 	for _, part := range []struct{ name, value string }{
-		{"by", cmp.Or(event.Who, event.User)},
+		{"by", event.Who}, // nobody else than the user, when it is empty
 		{"from", event.Address},
 		{"record", event.Record},
 		{"user", event.User},
