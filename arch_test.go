@@ -44,7 +44,7 @@ var house = []room{
 	{7, "internal/api", "echo huma", ""},
 
 	{6, "internal/login", "", ""},
-	{6, "internal/jobs", "", ""},
+	{6, "internal/jobs", "river gocron cron", ""},
 
 	{5, "internal/store", "gorm sqlite pgx goose", ""},
 
@@ -89,6 +89,9 @@ var libraries = []library{
 	{"sqlite", []string{"github.com/glebarez", "modernc.org"}},
 	{"pgx", []string{"github.com/jackc/pgx"}},
 	{"goose", []string{"github.com/pressly/goose"}},
+	{"river", []string{"github.com/riverqueue/river"}},
+	{"gocron", []string{"github.com/go-co-op/gocron"}},
+	{"cron", []string{"github.com/robfig/cron"}},
 	{"go-ldap", []string{"github.com/go-ldap/ldap"}},
 	{"crewjam/saml", []string{"github.com/crewjam/saml"}},
 	{"gosaml2", []string{"github.com/russellhaering/gosaml2"}},

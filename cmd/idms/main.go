@@ -47,6 +47,7 @@ type commandLine struct {
 	Restore  restoreCommand  `cmd:"" help:"Go back to a former version of a record."`
 	Trace    traceCommand    `cmd:"" help:"Explain a login by its reference."`
 	Audit    auditCommand    `cmd:"" help:"Print who did what, from what to what: the audit trail."`
+	Jobs     jobsCommand     `cmd:"" help:"What runs by itself."`
 	Keys     keysCommand     `cmd:"" help:"The keys that seal secrets at rest."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -178,29 +178,35 @@ func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
 	})
 }
 
+// jobs is everything that runs by itself.
+func (h *house) jobs(context.Context) ([]jobs.Job, error) {
+	return []jobs.Job{jobs.Purge(h.store, h.purge, h.log)}, nil
+}
+
 // grace is how long requests under way may take when the service is stopped.
 const grace = 10 * time.Second
 
 // serve answers until ctx ends, then lets requests under way finish.
 func (h *house) serve(ctx context.Context, listener net.Listener, server *http.Server) error {
-	purging, stopPurging := context.WithCancel(ctx)
-	ticker := time.NewTicker(h.purge)
-	purged := make(chan struct{})
+	working, stopWorking := context.WithCancel(ctx)
+	worked := make(chan struct{})
+	failed := make(chan error, 2)
 	go func() {
-		defer close(purged)
-		jobs.Run(purging, h.store, h.clock, h.log, ticker.C)
+		defer close(worked)
+		err := jobs.Run(working, jobs.Config{Store: h.store, Clock: h.clock, Log: h.log, List: h.jobs})
+		if err != nil && working.Err() == nil {
+			failed <- err
+		}
 	}()
 	defer func() {
-		ticker.Stop()
-		stopPurging()
-		<-purged
+		stopWorking()
+		<-worked
 	}()
 
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { failed <- fmt.Errorf("serve: %w", server.Serve(listener)) }()
 	select {
-	case err := <-ended:
-		return fmt.Errorf("serve: %w", err)
+	case err := <-failed:
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	h.log.Info("stopping", "grace", grace)

@@ -61,4 +61,6 @@ const (
 	GroupCreated  Action = "group_created"
 	GroupChanged  Action = "group_changed"
 	GroupDeleted  Action = "group_deleted"
+
+	JobFailed Action = "job_failed" // again and again: an alarm
 )

@@ -125,6 +125,7 @@ func (s *Store) openPostgres(ctx context.Context, c Config) error {
 	if err != nil {
 		return wrap(err, "connect")
 	}
+	s.pool = pool
 	db := stdlib.OpenDBFromPool(pool)
 	s.close = func() error {
 		err := db.Close()

@@ -27,9 +27,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"gorm.io/gorm"
-	"idms/internal/fault"
 
+	"idms/internal/fault"
 	"idms/internal/saml"
 	"idms/internal/secret"
 )
@@ -58,7 +59,8 @@ type Store struct {
 	// are one pool.
 	read, write *gorm.DB
 	close       func() error
-	file        *openFile // of SQLite
+	pool        *pgxpool.Pool // of PostgreSQL
+	file        *openFile     // of SQLite
 
 	box       *secret.Box
 	log       *slog.Logger
