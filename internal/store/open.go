@@ -15,12 +15,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	modernc "modernc.org/sqlite" // in pure Go
 
 	"idms/internal/fault"
 	"idms/internal/saml"
@@ -38,6 +39,8 @@ const (
 const (
 	// busyTimeout is how long SQLite waits for another process, in milliseconds.
 	busyTimeout = 5_000
+	// sqliteDriver is the name under which modernc.org/sqlite registers itself.
+	sqliteDriver = "sqlite"
 	// startTimeout is how long a start waits for another process that is
 	// bringing the database up to date.
 	startTimeout = 5 * time.Minute
@@ -89,10 +92,10 @@ func (s *Store) openSQLite(ctx context.Context, c Config) error {
 
 	// _txlock=immediate: a transaction that reads first and then writes would
 	// otherwise fail as soon as two meet.
-	if s.write, err = s.gorm(sqlite.Open(address(c.Path, "_txlock=immediate")), 1); err != nil {
+	if s.write, err = s.gorm(address(c.Path, "_txlock=immediate"), 1); err != nil {
 		return wrap(err, "open "+c.Path)
 	}
-	if s.read, err = s.gorm(sqlite.Open(address(c.Path, "_pragma=query_only(1)")), max(4, runtime.GOMAXPROCS(0))); err != nil {
+	if s.read, err = s.gorm(address(c.Path, "_pragma=query_only(1)"), max(4, runtime.GOMAXPROCS(0))); err != nil {
 		return errors.Join(wrap(err, "open "+c.Path), closeAll(s.write))
 	}
 	s.close = func() error { return errors.Join(closeAll(s.read), closeAll(s.write)) }
@@ -215,8 +218,9 @@ type metaRow struct {
 func (metaRow) TableName() string { return "meta" }
 
 // gorm opens a SQLite database with at most so many connections.
-func (s *Store) gorm(open gorm.Dialector, connections int) (*gorm.DB, error) {
-	db, err := gorm.Open(open, s.settings())
+func (s *Store) gorm(dsn string, connections int) (*gorm.DB, error) {
+	conns := sql.OpenDB(connector{dsn, &modernc.Driver{}})
+	db, err := gorm.Open(sqlite.New(sqlite.Config{Conn: conns}), s.settings())
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +276,7 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open(sqlite.DriverName, fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)",
+	db, err := sql.Open(sqliteDriver, fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)",
 		(&url.URL{Path: path}).EscapedPath(), startTimeout.Milliseconds()))
 	if err != nil {
 		return nil, err

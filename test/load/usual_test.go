@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/glebarez/sqlite"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	saml2 "github.com/russellhaering/gosaml2"
 	dsig "github.com/russellhaering/goxmldsig"
 	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -122,8 +122,8 @@ func newUsual(tb testing.TB, database string, many int, rows bool) *usual {
 	tb.Helper()
 	dialect := postgres.Open(database)
 	if database == "" {
-		dialect = sqlite.Open("file:" + filepath.Join(tb.TempDir(), "usual.sqlite") +
-			"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate")
+		dialect = sqlite.New(sqlite.Config{DriverName: "sqlite", DSN: "file:" + filepath.Join(tb.TempDir(), "usual.sqlite") +
+			"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"})
 	}
 	db, err := gorm.Open(dialect, &gorm.Config{Logger: logger.Discard})
 	check(tb, err)
