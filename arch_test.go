@@ -50,7 +50,7 @@ var house = []room{
 
 	{4, "internal/idms", "yaml", ""},
 
-	{3, "internal/ldapsync", "go-ldap", ""},
+	{3, "internal/ldapsync", "go-ldap cron", ""},
 
 	{2, "internal/groups", "", ""},
 	{2, "internal/session", "", ""},
@@ -93,6 +93,7 @@ var libraries = []library{
 	{"gocron", []string{"github.com/go-co-op/gocron"}},
 	{"cron", []string{"github.com/robfig/cron"}},
 	{"go-ldap", []string{"github.com/go-ldap/ldap"}},
+	{"cron", []string{"github.com/robfig/cron"}},
 	{"crewjam/saml", []string{"github.com/crewjam/saml"}},
 	{"gosaml2", []string{"github.com/russellhaering/gosaml2"}},
 	{"goxmldsig", []string{"github.com/russellhaering/goxmldsig"}},
