@@ -15,7 +15,7 @@ LOGINS ?= 5000
 SOAK   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test race bench bench-login load soak fuzz build fmt clean
+.PHONY: help run check test race bench bench-login bench-mellon load soak fuzz build fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: ## run the benchmarks
 
 bench-login: ## measure a whole login beside one written the usual way
 	@test/run -run '^$$' -bench '^BenchmarkLogin$$' -benchtime 1000x ./test/load
+
+bench-mellon: ## measure a login beside Apache with mod_auth_mellon, where that is installed
+	@test/run -run '^$$' -bench '^BenchmarkMellon$$' -benchtime 2000x ./test/load
 
 load: ## log LOGINS people (5000) in at running servers, and replay every response
 	@test/run -run '^$$' -bench '^BenchmarkLoad$$' -benchtime $(LOGINS)x -timeout 1h ./test/load

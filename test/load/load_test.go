@@ -247,8 +247,13 @@ func (f *farm) databaseCPU(tb testing.TB) time.Duration {
 	first, _, _ := strings.Cut(string(lock), "\n")
 	postmaster, err := strconv.Atoi(first)
 	check(tb, err)
-	sum := processorTimeOf(tb, postmaster)
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", postmaster, postmaster))
+	return processorTimeOf(tb, postmaster) + processorTimeOfChildren(tb, postmaster)
+}
+
+// processorTimeOfChildren is that of the processes which a process has started
+// and which run still.
+func processorTimeOfChildren(tb testing.TB, pid int) (sum time.Duration) {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	check(tb, err)
 	for _, child := range strings.Fields(string(children)) {
 		pid, err := strconv.Atoi(child)

@@ -117,6 +117,20 @@ func Caddy(t testing.TB) string {
 	return program(t, "IDMS_TEST_CADDY", "caddy")
 }
 
+// Mellon returns the path of Apache and the folder of its modules, with
+// mod_auth_mellon among them. Only a benchmark asks for it, so that nothing
+// installs it: libapache2-mod-auth-mellon brings both on Debian, and starts a
+// web server on port 80.
+func Mellon(t testing.TB) (apache, modules string) {
+	t.Helper()
+	apache = program(t, "IDMS_TEST_APACHE", "apache2")
+	modules = "/usr/lib/apache2/modules"
+	if _, err := os.Stat(filepath.Join(modules, "mod_auth_mellon.so")); err != nil {
+		missing(t, "mod_auth_mellon (not in "+modules+")")
+	}
+	return apache, modules
+}
+
 func program(t testing.TB, variable, name string) string {
 	t.Helper()
 	if named := os.Getenv(variable); named != "" {
