@@ -24,7 +24,7 @@ func promised() []string {
 	span("S%d", 10, 15)
 	span("S%d", 20, 26)
 	span("S%d", 30, 38)
-	span("S%d", 40, 42)
+	span("S%d", 40, 43)
 	span("S%d", 53, 55)
 	span("S%d", 60, 62)
 	span("M%02d", 1, 23)

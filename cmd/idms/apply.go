@@ -14,12 +14,13 @@ import (
 
 type applyCommand struct {
 	settings
-	File   []string `help:"Record file (YAML), several times for several; - is standard input." short:"f" required:"" sep:"none" placeholder:"FILE"`
-	More   []string `arg:"" optional:"" name:"file" help:"More of them: what a shell makes of -f *.yaml."`
-	DryRun bool     `help:"Do everything but the last step. Exit code 3: there are changes."`
-	Prune  bool     `help:"Delete the records and groups that the files do not name."`
-	Reason string   `help:"Why, for the audit trail and the versions."`
-	Format string   `help:"text or json." enum:"text,json" default:"text"`
+	File     []string `help:"Record file (YAML), several times for several; - is standard input." short:"f" required:"" sep:"none" placeholder:"FILE"`
+	More     []string `arg:"" optional:"" name:"file" help:"More of them: what a shell makes of -f *.yaml."`
+	DryRun   bool     `help:"Do everything but the last step. Exit code 3: there are changes."`
+	Rehearse bool     `help:"A dry run that also says whom the changed records let in, keep out and move, by the last recorded assertion of each person."`
+	Prune    bool     `help:"Delete the records and groups that the files do not name."`
+	Reason   string   `help:"Why, for the audit trail and the versions."`
+	Format   string   `help:"text or json." enum:"text,json" default:"text"`
 }
 
 func (c applyCommand) Run(p *program) error {
@@ -44,12 +45,17 @@ func (c applyCommand) Run(p *program) error {
 	}
 	defer house.Close()
 	by := store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()}
-	applied, err := house.store.ApplyWith(p.ctx, file, by, store.How{Prune: c.Prune, DryRun: c.DryRun})
+	applied, err := house.store.ApplyWith(p.ctx, file, by, store.How{Prune: c.Prune, DryRun: c.DryRun || c.Rehearse})
 	if err != nil {
 		return err
 	}
-	report := reportOf(applied, c.DryRun)
+	report := reportOf(applied, c.DryRun || c.Rehearse)
 	report.warn(file.Records, cfg, by.Now)
+	if c.Rehearse {
+		if report.Rehearsal, err = house.rehearse(p.ctx, file.Records, applied); err != nil {
+			return err
+		}
+	}
 	return p.tell(report, c.Format)
 }
 

@@ -45,6 +45,7 @@ type commandLine struct {
 	Export   exportCommand   `cmd:"" help:"Write the record file of what is in the database."`
 	Versions versionsCommand `cmd:"" help:"List the versions of a record, or show one."`
 	Restore  restoreCommand  `cmd:"" help:"Go back to a former version of a record."`
+	Reapply  reapplyCommand  `cmd:"" help:"Apply the rules as they are now to people's last recorded assertions."`
 	Trace    traceCommand    `cmd:"" help:"Explain a login by its reference."`
 	Audit    auditCommand    `cmd:"" help:"Print who did what, from what to what: the audit trail."`
 	Jobs     jobsCommand     `cmd:"" help:"What runs by itself."`

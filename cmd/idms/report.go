@@ -19,6 +19,7 @@ type report struct {
 	Records   []recordReport  `json:"records"`
 	Unchanged unchanged       `json:"unchanged"`
 	Warnings  []recordWarning `json:"warnings"`
+	Rehearsal []rehearsed     `json:"rehearsal,omitempty"` // with --rehearse: of each changed record
 }
 
 type groupReport struct {
@@ -136,6 +137,9 @@ func (r report) write(w *strings.Builder) {
 		}
 		w.WriteString("\n")
 		writeFields(w, record.Fields)
+	}
+	for _, record := range r.Rehearsal {
+		record.write(w)
 	}
 	fmt.Fprintf(w, "unchanged: %s, %s\n", quantity(r.Unchanged.Records, "record", "records"), quantity(r.Unchanged.Groups, "group", "groups"))
 	switch {

@@ -110,7 +110,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 		Box: box, Log: log, Clock: p.clock, NewKey: p.newKey,
 		Retention: store.Retention{
 			Traces: cfg.Retention.Traces, Unverified: cfg.Retention.Unverified,
-			Audit: cfg.Retention.Audit, Idle: cfg.Session.Idle,
+			Audit: cfg.Retention.Audit, Assertions: cfg.Retention.Assertions, Idle: cfg.Session.Idle,
 		},
 	})
 	if lost && errors.Is(err, secret.ErrSealed) {

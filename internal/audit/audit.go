@@ -54,6 +54,7 @@ const (
 	PortalEntered    Action = "portal_entered"    // a session was handed over to a portal's own host
 	HandOverRefused  Action = "hand_over_refused" // a code came too late, or from another browser or portal
 	SessionsEnded    Action = "sessions_ended"    // by somebody else than their person
+	RulesApplied     Action = "rules_applied"     // to a person's last recorded assertion (S43)
 
 	RecordCreated Action = "record_created"
 	RecordChanged Action = "record_changed"

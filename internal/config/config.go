@@ -60,6 +60,7 @@ type Config struct {
 		Traces     time.Duration `koanf:"traces"`
 		Unverified int           `koanf:"unverified"` // traces of responses that could not be verified, at most
 		Audit      time.Duration `koanf:"audit"`
+		Assertions time.Duration `koanf:"assertions"`  // the last one of each person; 0 records none
 		PurgeEvery time.Duration `koanf:"purge_every"` // 1m to 24h
 	} `koanf:"retention"`
 
@@ -87,6 +88,7 @@ func Defaults() Config {
 	c.Retention.Traces = 90 * day
 	c.Retention.Unverified = 10_000
 	c.Retention.Audit = 400 * day
+	c.Retention.Assertions = 30 * day
 	c.Retention.PurgeEvery = 15 * time.Minute
 	c.Log.Level = "info"
 	c.Log.Format = "text"
@@ -278,6 +280,9 @@ func (c Config) Check() fault.Problems {
 	between(&problems, "retention.traces", c.Retention.Traces, time.Hour, 3660*day)
 	between(&problems, "retention.unverified", c.Retention.Unverified, 0, 1_000_000)
 	between(&problems, "retention.audit", c.Retention.Audit, day, 3660*day)
+	if c.Retention.Assertions != 0 {
+		between(&problems, "retention.assertions", c.Retention.Assertions, time.Hour, 3660*day)
+	}
 	between(&problems, "retention.purge_every", c.Retention.PurgeEvery, time.Minute, day)
 	oneOf(&problems, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&problems, "log.format", c.Log.Format, "text", "json")

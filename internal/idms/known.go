@@ -13,6 +13,7 @@ type Purpose string
 const (
 	LogIn   Purpose = "login" // what "" means
 	Elevate Purpose = "elevate"
+	Reapply Purpose = "reapply" // no login: an administrator applies changed rules to the last one (S43)
 )
 
 // Known is everything besides the assertion that a decision may look at (S3).

@@ -312,6 +312,9 @@ func (a *attempt) admit(tx *store.Tx, decision idms.Decision, known idms.Known) 
 	if a.purpose() == idms.Elevate {
 		action = audit.Elevated
 	}
+	if err := tx.RecordAssertion(account.ID, a.assertion, a.now); err != nil { // S43
+		return Outcome{}, err
+	}
 	event := a.event(action, "", account.ID)
 	event.Changes = changes(decision)
 	if err := tx.Audit(event); err != nil {
@@ -337,7 +340,7 @@ func (a *attempt) open(tx *store.Tx, decision idms.Decision, account users.Accou
 	}
 	if a.purpose() == idms.Elevate {
 		until := earlier(expires, a.now.Add(a.Times.Elevation))
-		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, until)
+		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, a.assertion.AuthnContext, until)
 		alive = alive && a.now.Before(ends) // it may have expired, and not be purged yet
 		if err == nil && !alive {
 			a.steps.Refuse(trace.Step{Name: stepSession, Rule: "S26", Code: trace.RequestExpired,
@@ -348,7 +351,7 @@ func (a *attempt) open(tx *store.Tx, decision idms.Decision, account users.Accou
 	opened := session.Session{
 		ID: store.NewID(), UserID: account.ID, RecordID: a.edition.ID, RecordKey: a.edition.Key,
 		NameID: a.assertion.NameID, SessionIndex: a.assertion.SessionIndex,
-		Level: decision.Level, Why: why(a.record, decision),
+		Level: decision.Level, Why: why(a.record, decision), AuthContext: a.assertion.AuthnContext,
 		Opened: a.now, Seen: a.now, Expires: expires,
 	}
 	return Ticket{Value: token, Expires: expires}, true, tx.OpenSession(opened, hash)

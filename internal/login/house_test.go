@@ -55,7 +55,7 @@ func newHouse(t *testing.T, config store.Config, change []func(*idms.Record)) *h
 	}
 	now := noon
 	config.Box = box
-	config.Retention = store.Retention{Unverified: 100}
+	config.Retention = store.Retention{Unverified: 100, Assertions: 30 * 24 * time.Hour}
 	config.Clock = func() time.Time { return now }
 	config.NewKey = func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil }
 

@@ -71,21 +71,30 @@ func (a *attempt) trace(decision idms.Decision) store.Trace {
 		if kept.Code == "" {
 			kept.Code = decision.Code
 		}
-		doc.Decision = &decisionDocument{
-			Admitted: decision.Admitted, Code: decision.Code, Steps: decision.Steps, Profile: decision.Profile,
-			CreatesUser: decision.CreatesUser, Level: decision.Level, Changes: decision.Changes, Groups: decision.Groups,
-			Console: decision.Console, Facts: decision.Facts,
-			Validation: packFindings(decision.Validation), Access: packFindings(decision.Access), Associations: packFindings(decision.Associations),
-		}
+		doc.Decision = documentOf(decision)
 	}
-	kept.Document = mustMarshal(doc)
-	if len(kept.Document) > store.MaxTrace && doc.Decision != nil {
+	kept.Document = packTrace(doc)
+	return kept
+}
+
+func documentOf(decision idms.Decision) *decisionDocument {
+	return &decisionDocument{
+		Admitted: decision.Admitted, Code: decision.Code, Steps: decision.Steps, Profile: decision.Profile,
+		CreatesUser: decision.CreatesUser, Level: decision.Level, Changes: decision.Changes, Groups: decision.Groups,
+		Console: decision.Console, Facts: decision.Facts,
+		Validation: packFindings(decision.Validation), Access: packFindings(decision.Access), Associations: packFindings(decision.Associations),
+	}
+}
+
+func packTrace(doc document) []byte {
+	text := mustMarshal(doc)
+	if len(text) > store.MaxTrace && doc.Decision != nil {
 		// Only a message limit raised far above its default gets here. What came
 		// is given up then, and what was decided is kept.
 		doc.Decision.Facts = nil
-		kept.Document = mustMarshal(doc)
+		text = mustMarshal(doc)
 	}
-	return kept
+	return text
 }
 
 func mustMarshal(doc document) []byte {

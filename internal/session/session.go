@@ -28,6 +28,11 @@ type Session struct {
 	Elevated      console.Level // as the last elevation decided (S26)
 	ElevatedUntil time.Time     // zero: never elevated
 
+	// The authentication contexts that login and elevation came with: by them the
+	// session is decided anew when rules change (S43).
+	AuthContext     string
+	ElevatedContext string
+
 	Opened  time.Time
 	Seen    time.Time // last use, exact to a minute
 	Expires time.Time // end, whatever the person does

@@ -107,6 +107,24 @@ func memberships(db *gorm.DB, userID string) ([]groups.Membership, error) {
 	return all, wrap(rows.Err(), "read memberships")
 }
 
+// AccountID finds the account of a username of a record, case aside (S40), or
+// fault.NotFound.
+func (s *Store) AccountID(ctx context.Context, recordKey, username string) (string, error) {
+	record, err := s.Edition(ctx, recordKey)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	err = s.read.WithContext(ctx).Model(&userRow{}).Where("record_id = ? AND username_folded = ?", record.ID, users.Fold(username)).Pluck("id", &ids).Error
+	if err != nil {
+		return "", wrap(err, "find an account")
+	}
+	if len(ids) == 0 {
+		return "", fault.New(fault.NotFound, "Nobody by the username %q has logged in through the record %s.", username, recordKey)
+	}
+	return ids[0], nil
+}
+
 // Person is an account with its groups.
 type Person struct {
 	Account users.Account

@@ -96,7 +96,7 @@ func TestPortalsTokensGoWithTheirSession(t *testing.T) {
 			"elevated, which changes every token (S26)": func(v visitor) error {
 				return s.InTx(ctx, func(tx *Tx) error {
 					_, hash := session.NewToken()
-					_, _, err := tx.SetElevated(v.session.ID, hash, console.Full, noon.Add(time.Hour))
+					_, _, err := tx.SetElevated(v.session.ID, hash, console.Full, "mfa", noon.Add(time.Hour))
 					return err
 				})
 			},
@@ -135,7 +135,7 @@ func TestS26AnElevationForgetsTheCodesThatAreOnTheirWay(t *testing.T) {
 		must(t, s.KeepPortalCode(ctx, code("other", other), other.hash))
 		_, elevated := session.NewToken()
 		must(t, s.InTx(ctx, func(tx *Tx) error {
-			_, _, err := tx.SetElevated(v.session.ID, elevated, console.Full, noon.Add(time.Hour))
+			_, _, err := tx.SetElevated(v.session.ID, elevated, console.Full, "mfa", noon.Add(time.Hour))
 			return err
 		}))
 		if err := s.KeepPortalCode(ctx, code("late", v), v.hash); fault.KindOf(err) != fault.NotFound {

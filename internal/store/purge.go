@@ -10,12 +10,13 @@ type Retention struct {
 	Traces     time.Duration // since the login
 	Unverified int           // traces of responses that could not be verified: the newest so many
 	Audit      time.Duration // since the event
+	Assertions time.Duration // since the login they were recorded at (S43); 0 records none
 	Idle       time.Duration // sessions that nobody used for so long are over
 }
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded int
 }
 
 const (
@@ -46,6 +47,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Audit, "audit_events", "id", "at < ?", before(now, s.retention.Audit)},
 		{&purged.Sessions, "sessions", "id", "expires <= ?", now},
 		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, s.retention.Idle)},
+		{&purged.Recorded, "recorded_assertions", "user_id", "at <= ?", now.Add(-s.retention.Assertions)},
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},

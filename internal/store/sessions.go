@@ -29,12 +29,15 @@ type sessionRow struct {
 	Opened        int64
 	Seen          int64
 	Expires       int64
+
+	AuthContext     string
+	ElevatedContext string
 }
 
 func (sessionRow) TableName() string { return "sessions" }
 
 var sessionColumns = columns("s", "id", "user_id", "record_id", "name_id", "session_index",
-	"level", "why", "elevated", "elevated_until", "opened", "seen", "expires")
+	"level", "why", "elevated", "elevated_until", "opened", "seen", "expires", "auth_context", "elevated_context")
 
 // OpenSession writes a session; its ID is the caller's (NewID), and tokenHash
 // is what session.NewToken gave beside the token.
@@ -48,17 +51,18 @@ func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
 		NameID: string(nameID), SessionIndex: opened.SessionIndex,
 		Level: int(opened.Level), Why: opened.Why, Elevated: int(opened.Elevated), ElevatedUntil: micros(opened.ElevatedUntil),
 		Opened: micros(opened.Opened), Seen: micros(opened.Seen), Expires: micros(opened.Expires),
+		AuthContext: opened.AuthContext, ElevatedContext: opened.ElevatedContext,
 	}).Error, "open a session")
 }
 
-// SetElevated gives a session another level for a while (S26), and a new token:
-// whoever had the old one, a portal's or a code for one before the elevation has
+// SetElevated gives a session another level for a while (S26), by the context
+// that the person authenticated in, and a new token: whoever had the old one, a portal's or a code for one before the elevation has
 // nothing now.
 // It returns when the session ends, and false when it has ended meanwhile.
-func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, until time.Time) (expires time.Time, alive bool, err error) {
+func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, context string, until time.Time) (expires time.Time, alive bool, err error) {
 	var ends []int64
-	err = tx.db.Raw("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_until = ? WHERE id = ? RETURNING expires",
-		tokenHash, int(level), micros(until), sessionID).Scan(&ends).Error
+	err = tx.db.Raw("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_context = ?, elevated_until = ? WHERE id = ? RETURNING expires",
+		tokenHash, int(level), context, micros(until), sessionID).Scan(&ends).Error
 	if err != nil || len(ends) == 0 {
 		return time.Time{}, false, wrap(err, "elevate a session")
 	}
@@ -98,21 +102,57 @@ func (s *Store) Session(ctx context.Context, tokenHash []byte, now time.Time) (V
 	if found.RowsAffected == 0 {
 		return Visit{}, fault.New(fault.NotFound, "You are not logged in.")
 	}
-	var nameID saml.NameID
-	if err := json.Unmarshal([]byte(row.Session.NameID), &nameID); err != nil {
-		return Visit{}, wrap(err, "read a session")
+	opened, err := row.Session.session(row.Record.Key)
+	if err != nil {
+		return Visit{}, err
 	}
-	return Visit{
-		Session: session.Session{
-			ID: row.Session.ID, UserID: row.Session.UserID, RecordID: row.Session.RecordID, RecordKey: row.Record.Key,
-			NameID: nameID, SessionIndex: row.Session.SessionIndex,
-			Level: console.Level(row.Session.Level), Why: row.Session.Why, Elevated: console.Level(row.Session.Elevated),
-			ElevatedUntil: instant(row.Session.ElevatedUntil),
-			Opened:        instant(row.Session.Opened), Seen: instant(row.Session.Seen), Expires: instant(row.Session.Expires),
-		},
-		Account: row.User.account(),
-		Record:  row.Record.edition(),
+	return Visit{Session: opened, Account: row.User.account(), Record: row.Record.edition()}, nil
+}
+
+func (row sessionRow) session(recordKey string) (session.Session, error) {
+	var nameID saml.NameID
+	if err := json.Unmarshal([]byte(row.NameID), &nameID); err != nil {
+		return session.Session{}, wrap(err, "read a session")
+	}
+	return session.Session{
+		ID: row.ID, UserID: row.UserID, RecordID: row.RecordID, RecordKey: recordKey,
+		NameID: nameID, SessionIndex: row.SessionIndex,
+		Level: console.Level(row.Level), Why: row.Why, Elevated: console.Level(row.Elevated),
+		ElevatedUntil: instant(row.ElevatedUntil),
+		AuthContext:   row.AuthContext, ElevatedContext: row.ElevatedContext,
+		Opened: instant(row.Opened), Seen: instant(row.Seen), Expires: instant(row.Expires),
 	}, nil
+}
+
+// SessionsOf are the sessions of a person that have not expired at now, oldest
+// first, for a transaction that has locked the account (Known): no login and no
+// elevation adds or changes one before it ends.
+func (tx *Tx) SessionsOf(userID, recordKey string, now time.Time) ([]session.Session, error) {
+	var rows []sessionRow
+	if err := tx.db.Order("opened, id").Find(&rows, "user_id = ? AND expires > ?", userID, micros(now)).Error; err != nil {
+		return nil, wrap(err, "list sessions")
+	}
+	all := make([]session.Session, len(rows))
+	for i, row := range rows {
+		var err error
+		if all[i], err = row.session(recordKey); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// LowerSession gives a session the levels of lowered, and its reason. It never
+// brings an ended session, or an ended elevation, back.
+func (tx *Tx) LowerSession(lowered session.Session) error {
+	return wrap(tx.db.Exec("UPDATE sessions SET level = ?, why = ?, elevated = ? WHERE id = ?",
+		int(lowered.Level), lowered.Why, int(lowered.Elevated), lowered.ID).Error, "lower a session")
+}
+
+// EndSessionByID ends a session wherever its tokens are.
+func (tx *Tx) EndSessionByID(sessionID string) error {
+	_, err := endSessions(tx.db, "id = ?", sessionID)
+	return err
 }
 
 // touchEvery is how exactly the last use of a session is known.

@@ -138,7 +138,7 @@ func TestAnElevationChangesTheTokenAndCanBeGivenUpS26(t *testing.T) {
 		until := noon.Add(time.Hour)
 		elevate := func(id string) (ends time.Time, alive bool) {
 			must(t, s.InTx(ctx, func(tx *Tx) (err error) {
-				ends, alive, err = tx.SetElevated(id, hash, console.Full, until)
+				ends, alive, err = tx.SetElevated(id, hash, console.Full, "mfa", until)
 				return err
 			}))
 			return ends, alive
@@ -151,7 +151,7 @@ func TestAnElevationChangesTheTokenAndCanBeGivenUpS26(t *testing.T) {
 		}
 		elevated := visitOf(t, s, hash).Session
 		want := v.session
-		want.Elevated, want.ElevatedUntil = console.Full, until
+		want.Elevated, want.ElevatedUntil, want.ElevatedContext = console.Full, until, "mfa"
 		if elevated != want {
 			t.Errorf("got  %+v\nwant %+v", elevated, want)
 		}
