@@ -151,7 +151,8 @@ func newOurs(tb testing.TB, database string, many int) *ours {
 	clock := func() time.Time { return noon }
 	opened, err := store.Open(context.Background(), store.Config{
 		URL: database, Path: filepath.Join(tb.TempDir(), "idms.sqlite"), Box: box, Clock: clock,
-		NewKey: func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil },
+		NewKey:    func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil },
+		Retention: store.Retention{Assertions: 30 * 24 * time.Hour},
 	})
 	check(tb, err)
 	tb.Cleanup(func() { _ = opened.Close() })
