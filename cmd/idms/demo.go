@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"idms/examples/portal"
 	"idms/internal/config"
 	"idms/internal/demo"
 	"idms/internal/idms"
@@ -17,11 +18,11 @@ import (
 )
 
 type demoCommand struct {
-	Port int `help:"Port of the service on loopback; the identity provider gets the next one. 0 is any free ones." default:"8080"`
+	Port int `help:"Port of the service on loopback; the identity provider and the portal get the next ones. 0 is any free ones." default:"8080"`
 }
 
 // Run starts a whole house in one process: the service on a temporary SQLite
-// file, an identity provider beside it, and its people.
+// file, an identity provider and its people beside it, and a portal behind it.
 func (c demoCommand) Run(p *program) (err error) {
 	folder, err := os.MkdirTemp("", "idms-demo-")
 	if err != nil {
@@ -34,15 +35,16 @@ func (c demoCommand) Run(p *program) (err error) {
 		return err
 	}
 	defer here.Close()
-	nextPort := c.Port
-	if c.Port != 0 {
-		nextPort++
-	}
-	there, err := listenNear(p, nextPort)
+	there, err := listenNear(p, c.port(1))
 	if err != nil {
 		return err
 	}
 	defer there.Close()
+	beyond, err := listenNear(p, c.port(2))
+	if err != nil {
+		return err
+	}
+	defer beyond.Close()
 
 	cfg := config.Defaults()
 	cfg.Data = folder
@@ -50,6 +52,13 @@ func (c demoCommand) Run(p *program) (err error) {
 	cfg.PortalName = "Demo portal"
 	cfg.Log.Level = "warn"
 	cfg.SetAddress(here.Addr())
+	_, portalPort, err := net.SplitHostPort(beyond.Addr().String())
+	if err != nil {
+		return err
+	}
+	// A host name of its own: cookies do not tell ports apart.
+	cfg.Portals = []string{"http://portal.localhost:" + portalPort}
+	cfg.TrustedProxies = []string{"127.0.0.1/32"}
 	log := newLog(p.stderr, cfg)
 
 	provider, err := demo.New(demo.Config{BaseURL: "http://" + config.LocalName(there.Addr().String()), ServiceURL: cfg.BaseURLs[0], Clock: p.clock})
@@ -78,6 +87,15 @@ func (c demoCommand) Run(p *program) (err error) {
 		return err
 	}
 
+	idms := "http://" + here.Addr().String()
+	proxy, err := demo.NewProxy(idms, portal.New(idms))
+	if err != nil {
+		return err
+	}
+	front := web.Server(proxy, log)
+	go func() { _ = front.Serve(beyond) }()
+	defer front.Close()
+
 	identities := web.Server(provider, log)
 	go func() { _ = identities.Serve(there) }()
 	defer identities.Close()
@@ -85,6 +103,14 @@ func (c demoCommand) Run(p *program) (err error) {
 		return err
 	}
 	return house.serve(p.ctx, here, web.Server(site, log))
+}
+
+// port is the one so many after the service's, or any when that is any.
+func (c demoCommand) port(after int) int {
+	if c.Port == 0 {
+		return 0
+	}
+	return c.Port + after
 }
 
 // listenNear listens on a loopback port, or on any free one when somebody else
@@ -106,8 +132,9 @@ func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler) 
 	base := cfg.BaseURLs[0]
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nThe demo is ready:  %s\n", base)
+	fmt.Fprintf(&text, "A portal behind it:  %s\n", cfg.Portals[0])
 	fmt.Fprintf(&text, "Every page's states: %s/dev/pages\n\n", base)
-	text.WriteString("Click \"Acme\" there, choose one of these people at the demo identity provider, and expect:\n\n")
+	text.WriteString("Click \"Acme\" at either, choose one of these people at the demo identity provider, and expect:\n\n")
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, person := range demo.Cast() {
 		for i, way := range person.Ways {

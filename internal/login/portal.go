@@ -152,6 +152,20 @@ func (f *Flow) PortalVisitor(ctx context.Context, token string) (who Visitor, po
 	return who, portal, err
 }
 
+// EndElevationAtPortal gives up the elevation of a session before its time, by a
+// token that belongs to portal (S26). It is fault.NotFound when that session is
+// over.
+func (f *Flow) EndElevationAtPortal(ctx context.Context, token, portal string) error {
+	visit, belongs, err := f.portalVisit(ctx, token)
+	if err != nil {
+		return err
+	}
+	if belongs != portal {
+		return errNotLoggedIn
+	}
+	return f.Store.EndElevation(ctx, visit.Session.ID, f.Clock())
+}
+
 // EndAtPortal ends the session of a token that belongs to portal, everywhere. It
 // returns the key of the session's record, or "" when there was no session.
 func (f *Flow) EndAtPortal(ctx context.Context, token, portal string) (record string, err error) {

@@ -197,6 +197,20 @@ func (s *Site) portalCallback(c echo.Context) error {
 	return see(c, here(c).base+entered.ReturnTo)
 }
 
+// portalEndElevation gives the raised level back before its time, from the
+// portal's host, and leads back to the portal (S26).
+func (s *Site) portalEndElevation(c echo.Context) error {
+	returnTo := returnPath(c.QueryParam("return_to"))
+	err := s.Flow.EndElevationAtPortal(c.Request().Context(), read(c, portalCookie), here(c).base)
+	if fault.KindOf(err) == fault.NotFound {
+		return see(c, portalURL(here(c).base, "start", returnTo))
+	}
+	if err != nil {
+		return err
+	}
+	return see(c, here(c).base+returnTo)
+}
+
 // portalLogout ends the session everywhere, from the portal's host.
 func (s *Site) portalLogout(c echo.Context) error {
 	record, err := s.Flow.EndAtPortal(c.Request().Context(), read(c, portalCookie), here(c).base)

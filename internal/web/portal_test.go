@@ -515,6 +515,13 @@ func TestElevatingFromAPortalLeadsBackToItS26(t *testing.T) {
 	if _, answer := p.state(t, "/api/v1/session", nil, after); answer["console"].(map[string]any)["elevated_until"] != "2026-03-01T13:00:00Z" {
 		t.Errorf("the elevation ends at %v", answer["console"])
 	}
+	// At another portal, the token is nobody's: the elevation goes on.
+	p.ask(p.other, http.MethodPost, "/.idms/elevate/end", http.Header{"Sec-Fetch-Site": {"same-origin"}}, after)
+	// And another site ends nothing.
+	foreign := p.ask(p.portal, http.MethodPost, "/.idms/elevate/end", http.Header{"Sec-Fetch-Site": {"cross-site"}}, after)
+	if status, _ := p.state(t, "/api/v1/session/console", nil, after); foreign.StatusCode != http.StatusForbidden || status != http.StatusNoContent {
+		t.Errorf("another site ended it (%d): %d", foreign.StatusCode, status)
+	}
 	// Nothing more to elevate: straight back.
 	if x.open(t, where); x.at.String() != p.portal+"/consoles/7?x=1" {
 		t.Errorf("elevating twice ended at %s", x.at)
@@ -523,5 +530,39 @@ func TestElevatingFromAPortalLeadsBackToItS26(t *testing.T) {
 	p.wait(time.Hour)
 	if status, _ := p.state(t, "/api/v1/session/console", nil, after); status != http.StatusForbidden {
 		t.Errorf("after the elevation's end: %d", status)
+	}
+}
+
+func TestAnElevationEndsAtThePortalAndTheSessionGoesOnS26(t *testing.T) {
+	p := newPortal(t, true)
+	x := p.tab(t)
+	x.arrive(t, p.portal+"/", "chen", "password")
+	x.open(t, p.portal+"/.idms/elevate?return_to=/")
+	x.submit(t, x.page.Find(`form[action="/elevate"]`), "")
+	if x.page.Find("form[data-post-now]").Length() == 1 {
+		x.carry(t)
+	}
+	x.choose(t, "chen", "card")
+	x.carry(t)
+	if got := x.forward.Get("X-Idms-Console"); got != "full" {
+		t.Fatalf("elevated to %q", got)
+	}
+	for range 2 { // the second time there is nothing to end
+		x.post(t, p.portal+"/.idms/elevate/end?return_to=%2Fmachines%3Fx%3D1", nil)
+		if x.at.String() != p.portal+"/machines?x=1" || x.forward.Get("X-Idms-Console") != "restricted" {
+			t.Errorf("ended at %s with %q", x.at, x.forward.Get("X-Idms-Console"))
+		}
+	}
+	if status, _ := p.state(t, "/api/v1/session/console", nil, x.cookie(p.portal, "idms_portal")); status != http.StatusForbidden {
+		t.Errorf("a console may be opened: %d", status)
+	}
+	// Back to the portal and nowhere else; without a session, through the login.
+	x.post(t, p.portal+"/.idms/elevate/end?return_to=https://evil.test/", nil)
+	if x.at.String() != p.portal+"/" {
+		t.Errorf("led to %s", x.at)
+	}
+	answer := p.ask(p.portal, http.MethodPost, "/.idms/elevate/end?return_to=/there", http.Header{"Sec-Fetch-Site": {"same-origin"}})
+	if got := answer.Header.Get("Location"); got != p.portal+"/.idms/start?return_to=%2Fthere" {
+		t.Errorf("without a session it leads to %s", got)
 	}
 }

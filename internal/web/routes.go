@@ -32,6 +32,7 @@ func (s *Site) routes(e *echo.Echo) {
 	e.GET(portalPath+"start", s.portalStart, s.limit)
 	e.GET(portalPath+"elevate", s.portalElevate, s.limit)
 	e.GET(portalPath+"callback", s.portalCallback, s.limit)
+	e.POST(portalPath+"elevate/end", s.portalEndElevation)
 	e.POST(portalPath+"logout", s.portalLogout)
 	e.GET(portalPath+"static/:file", s.static)
 	e.GET("/hand-over", s.handOver, s.limit)

@@ -19,6 +19,15 @@ func startDemo(t *testing.T) string {
 	return strings.TrimSpace(address)
 }
 
+// startDemoWithPortal returns the portal's address too.
+func startDemoWithPortal(t *testing.T) (address, portal string) {
+	t.Helper()
+	process := program.Start(t, "demo", "--port", "0")
+	_, address, _ = strings.Cut(process.AwaitLine(t, "The demo is ready:"), "ready:")
+	_, portal, _ = strings.Cut(process.AwaitLine(t, "A portal behind it:"), "behind it:")
+	return strings.TrimSpace(address), strings.TrimSpace(portal)
+}
+
 // visitor is somebody who clicks through the demo.
 type visitor struct {
 	*browser.Browser
@@ -112,6 +121,47 @@ func TestAVisitorOfTheDemo(t *testing.T) {
 	if strings.Contains(v.See(t, "table"), "Platform team") {
 		t.Error("Hugo is still on the platform team")
 	}
+	v.quiet(t)
+}
+
+func TestAVisitorOfTheDemosPortal(t *testing.T) {
+	address, portal := startDemoWithPortal(t)
+	v := visitor{browser.Start(t), address}
+	header := func(name, want string) {
+		t.Helper()
+		v.expect(t, `[id="`+name+`"]`, want)
+	}
+
+	t.Log("The portal leads to the login, and the login back to where she wanted to go.")
+	v.Open(t, portal+"/machines/7")
+	if got := v.Location(t); !strings.HasPrefix(got, address+"/login?") {
+		t.Fatalf("the portal led to %s", got)
+	}
+	v.Follow(t, `a.way[href^="/saml/acme/login"]`)
+	v.choose(t, "Chen Wei", "Log in with a password")
+	v.expect(t, "h1", "Hello, chen")
+	if got := v.Location(t); got != portal+"/machines/7" {
+		t.Errorf("the login led to %s", got)
+	}
+	header("X-Idms-Groups", "everyone")
+	header("X-Idms-Console", "restricted")
+
+	t.Log("The console asks for more; the elevation ends where it began (S26).")
+	v.Follow(t, "#console")
+	v.Follow(t, `form[action="/elevate"] button`)
+	v.choose(t, "Chen Wei", "Log in with the smart card")
+	v.expect(t, "h1", "The console is open")
+	v.Open(t, portal)
+	header("X-Idms-Console", "full")
+	v.Follow(t, "#console")
+	v.Follow(t, "#end")
+	header("X-Idms-Console", "restricted")
+
+	t.Log("Logged out at the portal, and everywhere.")
+	v.Follow(t, "#logout")
+	v.expect(t, "h1", "You are logged out")
+	v.Open(t, portal)
+	v.expect(t, "h2", "Log in with")
 	v.quiet(t)
 }
 

@@ -81,7 +81,7 @@ data: %s
 
 	example := filepath.Join("..", "..", "examples", "portal")
 	program := filepath.Join(folder, "portal")
-	if output, err := exec.Command("go", "build", "-o", program, "./"+example).CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", program, "./"+filepath.Join(example, "serve")).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
 	run(t, exec.Command(program, "-listen", backEnd, "-idms", "http://"+idms))
@@ -246,6 +246,11 @@ func TestThePortalOnAHostOfItsOwn(t *testing.T) {
 			choose(t, b, "Chen Wei", "Log in with the smart card")
 			if got := b.See(t, "h1"); got != "The console is open" || b.Location(t) != s.portal+"/console" {
 				t.Errorf("%q at %s", got, b.Location(t))
+			}
+			t.Log("The elevation ends at the portal, and the session goes on (S26).")
+			b.Follow(t, "#end")
+			if got := header("X-Idms-Console"); got != "restricted" || b.Location(t) != s.portal+"/" {
+				t.Errorf("after its end: %s at %s", got, b.Location(t))
 			}
 			if response, _ := s.ask(t, "GET", s.portal, "/", nil, cookies); response.StatusCode != http.StatusFound {
 				t.Errorf("the cookie from before the elevation still opens: %d", response.StatusCode)

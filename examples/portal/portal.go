@@ -1,14 +1,13 @@
-// Command portal is the smallest portal behind idms: it shows who the proxy says
+// Package portal is the smallest portal behind idms: it shows who the proxy says
 // is there, and asks idms whether that session may open a cloud console. Copy
 // from it. It leaves logging in to idms and every header to the proxy
-// (nginx.conf or Caddyfile beside it): it must be reached through that alone.
-package main
+// (nginx.conf or Caddyfile beside it): it must be reached through that alone. The
+// command in serve starts it; idms demo shows it with a proxy of its own.
+package portal
 
 import (
 	"encoding/json"
-	"flag"
 	"html/template"
-	"log"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,13 +21,19 @@ var page = template.Must(template.New("").Parse(`<!doctype html><html lang="en">
 <form method="post" action="/.idms/logout"><button id="logout">Log out</button></form>
 `))
 
-func main() {
-	listen := flag.String("listen", "127.0.0.1:8082", "address that the proxy alone can reach")
-	idms := flag.String("idms", "http://127.0.0.1:8080", "idms, as this machine reaches it")
-	flag.Parse()
+// console is what a portal would open. Who elevated for it can give that up.
+const console = `<!doctype html><html lang="en"><title>Example portal</title>
+<h1>The console is open</h1>
+<form method="post" action="/.idms/elevate/end?return_to=%2F"><button id="end">End an elevation now</button></form>
+<p><a href="/">Back</a>
+`
 
+// New is the portal's back end; idms is where this machine reaches idms, for
+// example http://127.0.0.1:8080.
+func New(idms string) http.Handler {
+	mux := http.NewServeMux()
 	client := &http.Client{Timeout: 10 * time.Second}
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		user, err := url.PathUnescape(r.Header.Get("X-Idms-User")) // UTF-8, percent-encoded
 		if err != nil || user == "" {
 			http.Error(w, "this request did not come through the proxy", http.StatusForbidden)
@@ -47,8 +52,8 @@ func main() {
 	})
 
 	// A console is worth asking anew: elevation ends in the middle of a session.
-	http.HandleFunc("/console", func(w http.ResponseWriter, r *http.Request) {
-		ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, *idms+"/api/v1/session/console?return_to=/console", nil)
+	mux.HandleFunc("/console", func(w http.ResponseWriter, r *http.Request) {
+		ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, idms+"/api/v1/session/console?return_to=/console", nil)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -66,7 +71,7 @@ func main() {
 		}
 		switch answer.StatusCode {
 		case http.StatusNoContent:
-			_, _ = w.Write([]byte("<!doctype html><h1>The console is open</h1>"))
+			_, _ = w.Write([]byte(console))
 		case http.StatusForbidden:
 			if json.NewDecoder(answer.Body).Decode(&problem) == nil && problem.ElevateURL != "" {
 				http.Redirect(w, r, problem.ElevateURL, http.StatusSeeOther)
@@ -77,5 +82,5 @@ func main() {
 			http.Error(w, "idms said "+answer.Status, http.StatusBadGateway)
 		}
 	})
-	log.Fatal((&http.Server{Addr: *listen, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe())
+	return mux
 }
