@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"idms/internal/audit"
+	"idms/internal/console"
 	"idms/internal/fault"
 	"idms/internal/session"
 	"idms/internal/store"
+	"idms/internal/users"
 )
 
 // A portal lives on a host of its own, where no cookie of the login host ever
@@ -139,6 +141,36 @@ func (f *Flow) portalVisit(ctx context.Context, token string) (store.Visit, stri
 		return store.Visit{}, "", errNotLoggedIn
 	}
 	return visit, portal, f.Store.Touch(ctx, visit.Session, now)
+}
+
+// Pass is what a portal's proxy is told about a request.
+type Pass struct {
+	Session session.Session
+	Account users.Account
+	Level   console.Level // now
+	Groups  []string      // keys
+	Portal  string        // origin that the token belongs to
+}
+
+// PortalPass is what the proxy of a portal may be told of whoever holds the
+// portal's token, or fault.NotFound when their session is over. It is asked about
+// every request of a portal, picture or page: it costs one statement, and another
+// one once a minute.
+func (f *Flow) PortalPass(ctx context.Context, token string) (Pass, error) {
+	hash, ok := session.Hash(token)
+	if !ok {
+		return Pass{}, errNotLoggedIn
+	}
+	now := f.Clock()
+	visit, portal, groups, err := f.Store.PortalPass(ctx, hash, now)
+	if err != nil {
+		return Pass{}, err
+	}
+	if visit.Session.Over(now, f.Times.Idle) {
+		return Pass{}, errNotLoggedIn
+	}
+	pass := Pass{Session: visit.Session, Account: visit.Account, Level: visit.Session.LevelAt(now), Groups: groups, Portal: portal}
+	return pass, f.Store.Touch(ctx, visit.Session, now)
 }
 
 // PortalVisitor is who holds a portal's token, and the origin of that portal, or

@@ -165,7 +165,7 @@ func (s *Store) Person(ctx context.Context, userID string) (Person, error) {
 		if err != nil {
 			return err
 		}
-		known, err := allGroups(db)
+		known, err := groupsOf(db, userID)
 		if err != nil {
 			return err
 		}
@@ -186,4 +186,15 @@ func named(list []groups.Membership, known []groups.Group) []Membership {
 		all[i] = Membership{Group: byKey[membership.Group], Sources: membership.Sources}
 	}
 	return all
+}
+
+// groupsOf are the groups that a person is in.
+func groupsOf(db *gorm.DB, userID string) ([]groups.Group, error) {
+	var rows []groupRow
+	err := db.Find(&rows, "key IN (SELECT group_key FROM membership_sources WHERE user_id = ?)", userID).Error
+	all := make([]groups.Group, len(rows))
+	for i, row := range rows {
+		all[i] = groups.Group(row)
+	}
+	return all, wrap(err, "list the groups of a person")
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"idms/internal/fault"
@@ -95,20 +97,36 @@ func (tx *Tx) forgetPortalTokens(sessionID string) error {
 // PortalSession finds a session by the hash of a portal's token, with the portal
 // that the token belongs to. It is Session in everything else.
 func (s *Store) PortalSession(ctx context.Context, tokenHash []byte, now time.Time) (visit Visit, portal string, err error) {
-	var found []struct {
-		SessionHash []byte
-		Portal      string
+	visit, portal, _, err = s.portalSession(ctx, tokenHash, now, "''")
+	return visit, portal, err
+}
+
+// PortalPass is PortalSession with the keys of the person's groups, in order: all
+// that a portal's proxy is told about each request, in one statement.
+func (s *Store) PortalPass(ctx context.Context, tokenHash []byte, now time.Time) (visit Visit, portal string, groups []string, err error) {
+	list := "COALESCE((SELECT group_concat(DISTINCT m.group_key) FROM membership_sources m WHERE m.user_id = s.user_id), '')"
+	if s.dialect == onPostgres {
+		list = "COALESCE((SELECT string_agg(DISTINCT m.group_key, ',') FROM membership_sources m WHERE m.user_id = s.user_id), '')"
 	}
-	err = s.read.WithContext(ctx).Raw(`SELECT s.token_hash AS session_hash, p.portal
-		FROM portal_tokens p JOIN sessions s ON s.id = p.session_id WHERE p.token_hash = ?`, tokenHash).Scan(&found).Error
-	if err != nil {
-		return Visit{}, "", wrap(err, "find a portal's token")
+	visit, portal, joined, err := s.portalSession(ctx, tokenHash, now, list)
+	if err != nil || joined == "" {
+		return visit, portal, nil, err
 	}
-	if len(found) == 0 {
-		return Visit{}, "", fault.New(fault.NotFound, "You are not logged in.")
+	groups = strings.Split(joined, ",") // no key has a comma (idms.IsKey)
+	slices.Sort(groups)
+	return visit, portal, groups, nil
+}
+
+func (s *Store) portalSession(ctx context.Context, tokenHash []byte, now time.Time, groups string) (visit Visit, portal, joined string, err error) {
+	var row struct {
+		Visit  visitRow `gorm:"embedded"`
+		Portal string
+		Groups string
 	}
-	visit, err = s.Session(ctx, found[0].SessionHash, now)
-	return visit, found[0].Portal, err
+	visit, err = row.Visit.visit(s.read.WithContext(ctx).Raw(`SELECT `+visitColumns+`, p.portal AS portal, `+groups+` AS groups
+		FROM `+visits+` JOIN portal_tokens p ON p.session_id = s.id
+		WHERE p.token_hash = ? AND `+visitable, append([]any{tokenHash}, visitableAt(now)...)...).Scan(&row))
+	return visit, row.Portal, row.Groups, err
 }
 
 // EndPortalSession ends the session of a portal's token, whatever has become of

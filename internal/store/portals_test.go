@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,7 +10,10 @@ import (
 
 	"idms/internal/console"
 	"idms/internal/fault"
+	"idms/internal/groups"
+	"idms/internal/idms"
 	"idms/internal/session"
+	"idms/internal/users"
 )
 
 const examplePortal = "https://portal.example"
@@ -183,6 +187,46 @@ func TestAPortalEndsTheSessionOfItsOwnTokenAlone(t *testing.T) {
 		}
 		if _, err := s.Session(ctx, v.hash, noon); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("the login host still has it (%v)", err)
+		}
+	})
+}
+
+// A portal's proxy asks about every picture: it must cost one statement.
+func TestAPortalsProxyIsAnsweredInOneStatement(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		acme := newRecord(t, s, "acme", "staff", "platform", "zoo")
+		ada, grace := loggedIn(t, s, acme, "ada", "zoo", "platform", "staff"), loggedIn(t, s, acme, "grace")
+		// A second reason for one membership is no second group.
+		byHand := groups.Change{Group: "zoo", Source: groups.Source{Kind: groups.Manual, By: "bob"}}
+		must(t, s.InTx(ctx, func(tx *Tx) error { return tx.ApplyChanges(ada.account.ID, []groups.Change{byHand}, noon) }))
+		for _, one := range []struct {
+			visitor
+			want []string
+		}{{ada, []string{"platform", "staff", "zoo"}}, {grace, nil}} {
+			_, hash := session.NewToken()
+			openToken(t, s, hash, one.session.ID, examplePortal, noon)
+			took := readings(s, func() {
+				visit, portal, keys, err := s.PortalPass(ctx, hash, noon)
+				same, there, samesErr := s.PortalSession(ctx, hash, noon)
+				if err != nil || samesErr != nil || visit != same || portal != there || !slices.Equal(keys, one.want) {
+					t.Errorf("got %+v at %s in %v (%v)\nwant %+v at %s in %v", visit, portal, keys, err, same, there, one.want)
+				}
+			})
+			if took != 2 {
+				t.Errorf("two questions took %d statements", took)
+			}
+			if _, _, _, err := s.PortalPass(ctx, hash, one.session.Expires); fault.KindOf(err) != fault.NotFound {
+				t.Errorf("it outlives its session (%v)", err)
+			}
+			must(t, s.write.Exec("UPDATE records SET state = ?", idms.Disabled).Error)
+			if _, _, _, err := s.PortalPass(ctx, hash, noon); fault.KindOf(err) != fault.NotFound {
+				t.Errorf("S53: a disabled record lets pass (%v)", err)
+			}
+			must(t, s.write.Exec("UPDATE records SET state = ?", idms.Active).Error)
+			must(t, s.write.Exec("UPDATE users SET state = ? WHERE id = ?", users.Blocked, one.account.ID).Error)
+			if _, _, _, err := s.PortalPass(ctx, hash, noon); fault.KindOf(err) != fault.NotFound {
+				t.Errorf("somebody blocked passes (%v)", err)
+			}
 		}
 	})
 }

@@ -87,15 +87,32 @@ type Visit struct {
 // fault.NotFound; whether it was left alone for too long is the caller's to ask
 // (session.Over).
 func (s *Store) Session(ctx context.Context, tokenHash []byte, now time.Time) (Visit, error) {
-	var row struct {
-		Session sessionRow `gorm:"embedded;embeddedPrefix:s_"`
-		User    userRow    `gorm:"embedded;embeddedPrefix:u_"`
-		Record  recordRow  `gorm:"embedded;embeddedPrefix:r_"`
-	}
-	found := s.read.WithContext(ctx).Raw(`SELECT `+sessionColumns+`, `+userColumns+`, `+recordColumns+`
-		FROM sessions s JOIN users u ON u.id = s.user_id JOIN records r ON r.id = s.record_id
-		WHERE s.token_hash = ? AND s.expires > ? AND u.state IN ? AND r.state = ?`,
-		tokenHash, micros(now), []users.State{"", users.Enabled}, idms.Active).Scan(&row)
+	var row visitRow
+	return row.visit(s.read.WithContext(ctx).Raw(`SELECT `+visitColumns+` FROM `+visits+` WHERE s.token_hash = ? AND `+visitable,
+		append([]any{tokenHash}, visitableAt(now)...)...).Scan(&row))
+}
+
+type visitRow struct {
+	Session sessionRow `gorm:"embedded;embeddedPrefix:s_"`
+	User    userRow    `gorm:"embedded;embeddedPrefix:u_"`
+	Record  recordRow  `gorm:"embedded;embeddedPrefix:r_"`
+}
+
+var visitColumns = sessionColumns + ", " + userColumns + ", " + recordColumns
+
+// A session opens something while it has not expired, its person is enabled and
+// its record takes logins.
+const (
+	visits    = "sessions s JOIN users u ON u.id = s.user_id JOIN records r ON r.id = s.record_id"
+	visitable = "s.expires > ? AND u.state IN ? AND r.state = ?"
+)
+
+func visitableAt(now time.Time) []any {
+	return []any{micros(now), []users.State{"", users.Enabled}, idms.Active}
+}
+
+// visit is the row, when there was one.
+func (row *visitRow) visit(found *gorm.DB) (Visit, error) {
 	if found.Error != nil {
 		return Visit{}, wrap(found.Error, "find a session")
 	}

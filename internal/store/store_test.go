@@ -372,12 +372,17 @@ func (c *tally) Trace(context.Context, time.Time, func() (string, int64), error)
 	c.n.Add(1)
 }
 
-// statements counts those that do runs.
-func statements(s *Store, do func()) int {
+// statements counts those of the writers that do runs.
+func statements(s *Store, do func()) int { return counted(s.write, do) }
+
+// readings counts those of the readers, which on PostgreSQL are the writers too.
+func readings(s *Store, do func()) int { return counted(s.read, do) }
+
+func counted(db *gorm.DB, do func()) int {
 	count := &tally{Interface: logger.Discard}
-	former := s.write.Logger
-	s.write.Logger = count
-	defer func() { s.write.Logger = former }()
+	former := db.Logger
+	db.Logger = count
+	defer func() { db.Logger = former }()
 	do()
 	return int(count.n.Load())
 }

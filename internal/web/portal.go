@@ -272,8 +272,8 @@ func (s *Site) answerProxy(c echo.Context, begin func(start string) error) error
 	if strings.HasPrefix(uri, portalPath) {
 		return fault.New(fault.Denied, "The proxy must pass %s on to idms without asking here, or nobody can log in.", portalPath)
 	}
-	who, portal, err := s.Flow.PortalVisitor(c.Request().Context(), read(c, portalCookie))
-	if fault.KindOf(err) == fault.NotFound || err == nil && portal != here(c).base {
+	who, err := s.Flow.PortalPass(c.Request().Context(), read(c, portalCookie))
+	if fault.KindOf(err) == fault.NotFound || err == nil && who.Portal != here(c).base {
 		return s.turnToLogin(c, uri, begin)
 	}
 	if err != nil {
@@ -341,10 +341,10 @@ func encodeHeader(text, more string) string {
 
 // groupList is the keys of the groups with commas between them, as many as fit,
 // and whether some were left out.
-func groupList(all []login.Group) (list string, cut bool) {
+func groupList(keys []string) (list string, cut bool) {
 	var b strings.Builder
-	for i, group := range all {
-		key := encodeHeader(group.Key, ",")
+	for i, key := range keys {
+		key = encodeHeader(key, ",")
 		if i > 0 {
 			key = "," + key
 		}
