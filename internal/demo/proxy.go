@@ -2,6 +2,7 @@ package demo
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -43,7 +44,10 @@ func NewProxy(idms string, portal http.Handler) (*Proxy, error) {
 
 // forward says to idms whose request it is, in place of whatever a visitor said.
 func forward(header http.Header, of *http.Request) {
-	address, _, _ := strings.Cut(of.RemoteAddr, ":")
+	address, _, err := net.SplitHostPort(of.RemoteAddr)
+	if err != nil {
+		address = "" // net/http sets no other form
+	}
 	for name, value := range map[string]string{
 		"X-Forwarded-Host": of.Host, "X-Forwarded-Proto": "http", "X-Forwarded-For": address,
 		"X-Forwarded-Uri": of.URL.RequestURI(), "X-Forwarded-Method": of.Method,
