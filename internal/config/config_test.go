@@ -94,6 +94,7 @@ func TestASettingThatCannotBeObeyedStopsTheStart(t *testing.T) {
 		{"no logins at all", map[string]any{"limits.logins_per_second": 0}, "limits.logins_per_second"},
 		{"not even one login at once", map[string]any{"limits.logins_burst": 0}, "limits.logins_burst"},
 		{"a purge that never rests", map[string]any{"retention.purge_every": "1s"}, "retention.purge_every"},
+		{"assertions that nobody could use", map[string]any{"retention.assertions": "1m"}, "retention.assertions"},
 		{"too small a message", map[string]any{"limits.message": 1}, "limits.message"},
 	} {
 		_, err := Load("", nil, tt.flags)

@@ -130,7 +130,7 @@ func TestS43ChangedRulesActOnTheLastAssertion(t *testing.T) {
 			}
 		}
 		told := h.told(done.Trace)
-		for _, part := range []string{"purpose: reapply", "version 2", "S43 recorded assertion", "applied by bob", "- platform", "+ staff"} {
+		for _, part := range []string{"No login", "purpose: reapply", "version 2", "S43 recorded assertion", "applied by bob", "- platform", "+ staff"} {
 			if !strings.Contains(told, part) {
 				t.Errorf("the trace lacks %q:\n%s", part, told)
 			}

@@ -186,7 +186,11 @@ func (t Trace) Print(w io.Writer) error {
 	if t.Admitted {
 		how = "admitted"
 	}
-	fmt.Fprintf(&text, "Login %s, %s, %s\n", t.Ref, t.At.Format(time.RFC3339), how)
+	what := "Login"
+	if t.Purpose == idms.Reapply {
+		what = "No login: rules applied to the last one," // S43
+	}
+	fmt.Fprintf(&text, "%s %s, %s, %s\n", what, t.Ref, t.At.Format(time.RFC3339), how)
 	fmt.Fprintf(&text, "Record %s, version %d; purpose: %s\n\nVerification:\n", t.Record, t.Version, t.Purpose)
 	for _, step := range t.Protocol {
 		idms.PrintStep(&text, step)

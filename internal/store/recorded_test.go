@@ -103,13 +103,19 @@ func TestRecordedAssertionsGoWithTheirPersonTheirRecordAndTheirTime(t *testing.T
 		if n := count(t, s, "recorded_assertions"); n != 1 {
 			t.Errorf("%d are left, want cleo's", n)
 		}
+		grace := loggedIn(t, s, newRecord(t, s, "third"), "grace").account.ID
+		record(t, s, grace, said, noon)
 		file, err := s.File(ctx)
 		must(t, err)
 		file.Records = file.Records[1:]
 		_, err = s.ApplyWith(ctx, file, bob, How{Prune: true})
 		must(t, err)
-		if n := count(t, s, "recorded_assertions"); n != 0 {
-			t.Errorf("%d outlive their record", n)
+		if n := count(t, s, "recorded_assertions"); n != 1 {
+			t.Errorf("%d are left, want grace's: the others outlive their record", n)
+		}
+		s.retention.Assertions = 0 // whoever records none any more wants none there
+		if purged, err := s.Purge(ctx, noon.Add(time.Second)); err != nil || purged.Recorded != 1 {
+			t.Errorf("purged %+v (%v)", purged, err)
 		}
 	})
 }

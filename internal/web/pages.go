@@ -89,6 +89,7 @@ type whoPage struct {
 	Groups        []login.Group // the first ones
 	GroupCount    int
 	Password      link // where the provider changes passwords; may be none
+	Portals       []link
 }
 
 // link is an address elsewhere, with its host to read.

@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +57,15 @@ func parsePortals(addresses []string) (portals, error) {
 		}
 	}
 	return list, nil
+}
+
+// links lead to the portals, for people who began at the login host.
+func (p portals) links() []link {
+	var list []link
+	for _, base := range slices.Sorted(maps.Keys(p)) {
+		list = append(list, linkTo(base+"/"))
+	}
+	return list
 }
 
 // forwarded is the portal whose request a trusted proxy passes on. Of anybody

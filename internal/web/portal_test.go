@@ -210,6 +210,11 @@ func TestAPortalsDeepLinkIsComeBackToAfterTheLogin(t *testing.T) {
 		if x.cookie(p.portal, "idms_portal").Value == x.cookie(p.base, "idms_session").Value {
 			t.Error("the portal has the login host's token")
 		}
+		// Who began at the login host finds the portals from there.
+		x.open(t, p.base+"/")
+		if links := x.page.Find("a.portal"); links.Length() != 2 || links.Last().AttrOr("href", "") != p.portal+"/" {
+			t.Errorf("the login host leads to %d portals, the last at %q", links.Length(), links.Last().AttrOr("href", ""))
+		}
 		// Once more, on the second portal: no second login, and no second session.
 		x.open(t, p.other+"/there")
 		if x.status != http.StatusOK || x.at.String() != p.other+"/there" {

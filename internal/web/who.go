@@ -56,7 +56,9 @@ func (s *Site) whoPage(c echo.Context) error {
 	if !known {
 		return toLogin(c)
 	}
-	return s.render(c, http.StatusOK, whoPageOf(s.frame("Who you are here"), who, s.Clock()))
+	page := whoPageOf(s.frame("Who you are here"), who, s.Clock())
+	page.Portals = s.portals.links()
+	return s.render(c, http.StatusOK, page)
 }
 
 func whoPageOf(around frame, who login.Visitor, now time.Time) whoPage {

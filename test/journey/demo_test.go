@@ -157,6 +157,12 @@ func TestAVisitorOfTheDemosPortal(t *testing.T) {
 	v.Follow(t, "#end")
 	header("X-Idms-Console", "restricted")
 
+	t.Log("From the login host's page, too, a link leads there.")
+	v.Open(t, address)
+	v.Accessible(t)
+	v.Follow(t, "a.portal")
+	v.expect(t, "h1", "Hello, chen")
+
 	t.Log("Logged out at the portal, and everywhere.")
 	v.Follow(t, "#logout")
 	v.expect(t, "h1", "You are logged out")
