@@ -5,6 +5,7 @@ import (
 
 	"idms/internal/groups"
 	"idms/internal/saml"
+	"idms/internal/trace"
 	"idms/internal/users"
 )
 
@@ -38,8 +39,13 @@ func (p *Policy) Apply(r Recorded, directory *Directory, now time.Time) Decision
 	decision := p.Decide(r.Assertion, Known{
 		Now: now, Purpose: Reapply, Account: &r.Account, Memberships: r.Memberships, Directory: directory,
 	})
-	if p.record.Association == FromDirectory {
+	if p.record.Association == FromDirectory && decision.Admitted {
 		decision.Changes, decision.Groups = nil, nil
+		for i := range decision.Steps {
+			if step := &decision.Steps[i]; step.Name == stepGroups {
+				*step = trace.Step{Name: stepGroups, Rule: "S37", State: trace.Passed, Found: "nothing changes: they come from the directory, at its next sync"}
+			}
+		}
 	}
 	return decision
 }

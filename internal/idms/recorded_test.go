@@ -1,6 +1,7 @@
 package idms
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,9 @@ func TestS43WithLDAPSyncGroupsStayAsTheyAre(t *testing.T) {
 		d := policy.Apply(ada, nil, ada.At)
 		if !d.Admitted || len(d.Changes) != tt.changes || len(policy.Reasons(d)) != tt.changes {
 			t.Errorf("%s: %+v", tt.name, d.Changes)
+		}
+		if says := d.String(); strings.Contains(says, "added to platform") != (tt.changes == 1) {
+			t.Errorf("%s: the trace says\n%s", tt.name, says)
 		}
 	}
 }

@@ -98,6 +98,9 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		}
 	}
 
+	portals := whoPageOf(who, full, now)
+	portals.Portals = []link{linkTo("https://portal.example.com/"), linkTo("https://another-portal-with-a-long-name.example.com:8443/")}
+
 	list := []sample{
 		{"login-none", http.StatusOK, loginPageOf(logIn, nil, "", "")},
 		{"login-one", http.StatusOK, loginPageOf(logIn, choices[:1], "", "")},
@@ -108,6 +111,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"continue", http.StatusOK, continuePage{around("Continue"), "idp.example.com", "https://idp.example.com/sso",
 			[]saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkF1dGhuUmVxdWVzdC8+"}, {Name: "RelayState", Value: "h1"}}}},
 		{"who-full", http.StatusOK, whoPageOf(who, full, now)},
+		{"who-portals", http.StatusOK, portals},
 		{"who-password-elsewhere", http.StatusOK, whoPageOf(who, passwordElsewhere, now)},
 		{"who-restricted-right-to-left", http.StatusOK, whoPageOf(who, restricted, now)},
 		{"who-can-elevate", http.StatusOK, whoPageOf(who, canElevate, now)},
