@@ -1,7 +1,9 @@
 package login_test
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -346,6 +348,43 @@ func TestS43ARehearsalSaysWhoGainsAndWhoLoses(t *testing.T) {
 		candidate.Key = "newcomer"
 		if got, err := h.Rehearse(t.Context(), candidate); err != nil || got.People != 0 {
 			t.Errorf("a new record: %+v (%v)", got, err)
+		}
+	})
+}
+
+// Logins that are under way while the record changes are either decided by the new
+// rules or found by whoever applies them: nobody slips in between.
+func TestS43NoLoginSlipsThroughWhileTheRulesAreApplied(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		h.logIn(new(browser))
+		const many = 12
+		posts := make([]login.Post, many)
+		for i := range posts {
+			b := new(browser)
+			posts[i] = h.posted(b, h.answer(h.begin(b, "/")))
+		}
+		tokens := make(chan string, many)
+		var logins sync.WaitGroup
+		for _, post := range posts {
+			logins.Go(func() {
+				outcome, err := h.Complete(context.Background(), post)
+				if err != nil {
+					t.Error(err)
+				} else if outcome.Session != nil {
+					tokens <- outcome.Session.Value
+				}
+			})
+		}
+		h.save(admins("^nobody$"), func(r *idms.Record) { r.Access = r.Access[:1] })
+		if _, err := h.Reapply(t.Context(), h.account(t), login.How{By: auditor}); err != nil {
+			t.Error(err)
+		}
+		logins.Wait()
+		close(tokens)
+		for token := range tokens {
+			if _, err := h.Visitor(t.Context(), token); fault.KindOf(err) != fault.NotFound {
+				t.Errorf("a session goes on of somebody who has no access (%v)", err)
+			}
 		}
 	})
 }
