@@ -47,6 +47,22 @@ unpacked() {
 nginx_program() { unpacked "${IDMS_TEST_NGINX:-}" nginx -v; }
 caddy_program() { unpacked "${IDMS_TEST_CADDY:-}" caddy version; }
 
+# slapd_program prints where OpenLDAP's server is. Unpacked, it finds its library
+# only beside itself.
+slapd_program() {
+	local path root
+	for path in "${IDMS_TEST_SLAPD:-}" "$(command -v slapd || true)" "$PWD/bin/parts/usr/sbin/slapd"; do
+		[ -n "$path" ] && [ -x "$path" ] || continue
+		root=${path%/usr/sbin/slapd}
+		# -VV prints the version and goes; its exit status says nothing.
+		if LD_LIBRARY_PATH=$(dirname "$(ls "$root"/usr/lib/*/libslapi-2.* 2>/dev/null | head -n 1)") "$path" -VV 2>&1 | grep -q OpenLDAP; then
+			echo "$path"
+			return 0
+		fi
+	done
+	return 1
+}
+
 php_complete() {
 	command -v php >/dev/null || return 1
 	local module modules
@@ -69,7 +85,14 @@ simplesamlphp_here() { simplesamlphp_folder >/dev/null; }
 nginx_here() { nginx_program >/dev/null; }
 caddy_here() { caddy_program >/dev/null; }
 
-parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 nginx caddy)
+openldap_here() { slapd_program >/dev/null && command -v "${IDMS_TEST_LDAPSEARCH:-ldapsearch}" >/dev/null; }
+# samba-tool without what provisions a domain is there too on some machines.
+samba_here() {
+	command -v "${IDMS_TEST_SAMBA:-samba}" >/dev/null && command -v "${IDMS_TEST_SAMBA_TOOL:-samba-tool}" >/dev/null &&
+		[ -d /usr/share/samba/setup ] && ls /usr/lib/*/samba/ldb/samba_dsdb.so >/dev/null 2>&1
+}
+
+parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 nginx caddy openldap samba)
 php_here() { php_complete; }
 
 # packages_of prints the Debian packages that bring a part. The ones of
@@ -85,6 +108,8 @@ packages_of() {
 	chromium) echo chromium fonts-dejavu-core ;;
 	nginx) echo libpcre2-8-0 zlib1g libcrypt1 openssl ;;
 	caddy) echo media-types ;;
+	openldap) echo ldap-utils libargon2-1 libltdl7 libodbc2 libperl5.36 libsasl2-2 libwrap0 ;;
+	samba) echo samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools ;;
 	esac
 }
 
@@ -92,6 +117,7 @@ packages_of() {
 unpacked_of() {
 	case "$1" in
 	simplesamlphp | nginx | caddy) echo "$1" ;;
+	openldap) echo slapd ;;
 	esac
 }
 

@@ -1,6 +1,6 @@
 // Package needs tells a test whether a part that Go cannot bring along is here:
 // a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2, nginx,
-// Caddy. It owns the rule of what happens when one is missing, and it is the only place where a test
+// Caddy, OpenLDAP, Samba. It owns the rule of what happens when one is missing, and it is the only place where a test
 // may be skipped: the test is skipped with a sentence that `make test` repeats in
 // its closing list, but with CI=true it fails, because a skipped test proves
 // nothing.
@@ -16,6 +16,10 @@
 //	IDMS_TEST_PYTHON         the python3 program that has pysaml2, default: /usr/bin/python3
 //	IDMS_TEST_NGINX          the nginx program, default: nginx on the PATH
 //	IDMS_TEST_CADDY          the caddy program, default: caddy on the PATH
+//	IDMS_TEST_SLAPD          the slapd program, default: slapd on the PATH
+//	IDMS_TEST_LDAPSEARCH     the ldapsearch program, default: ldapsearch on the PATH
+//	IDMS_TEST_SAMBA          the samba program, default: samba on the PATH
+//	IDMS_TEST_SAMBA_TOOL     the samba-tool program, default: samba-tool on the PATH
 //	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
 package needs
 
@@ -129,6 +133,56 @@ func Mellon(t testing.TB) (apache, modules string) {
 		missing(t, "mod_auth_mellon (not in "+modules+")")
 	}
 	return apache, modules
+}
+
+// Slapd is an OpenLDAP server: installed on this machine, or unpacked for the
+// tests alone, when its other files are beside it and not in their places.
+type Slapd struct {
+	Slapd     string // path of slapd
+	Schema    string // folder of core.schema and others
+	Modules   string // folder of back_mdb.so and others
+	Libraries string // for LD_LIBRARY_PATH
+	Search    string // path of ldapsearch
+}
+
+// OpenLDAP returns where OpenLDAP's server is.
+func OpenLDAP(t testing.TB) Slapd {
+	t.Helper()
+	slapd := program(t, "IDMS_TEST_SLAPD", "slapd")
+	root := filepath.Dir(filepath.Dir(filepath.Dir(slapd))) // above usr/sbin
+	libraries, _ := filepath.Glob(filepath.Join(root, "usr", "lib", "*", "libslapi-2.*"))
+	schema := filepath.Join(root, "etc", "ldap", "schema")
+	if _, err := os.Stat(filepath.Join(schema, "core.schema")); err != nil || len(libraries) == 0 {
+		missing(t, "OpenLDAP's files beside "+slapd)
+	}
+	return Slapd{
+		Slapd:     slapd,
+		Schema:    schema,
+		Modules:   filepath.Join(root, "usr", "lib", "ldap"),
+		Libraries: filepath.Dir(libraries[0]),
+		Search:    program(t, "IDMS_TEST_LDAPSEARCH", "ldapsearch"),
+	}
+}
+
+// Samba is a program that makes an Active Directory, and how to run it: it needs
+// to be root, for the ports of LDAP and for the attributes of files.
+type Samba struct {
+	Program string
+	Tool    string   // path of samba-tool
+	AsRoot  []string // goes before the command; empty for root
+}
+
+// ActiveDirectory returns where Samba is.
+func ActiveDirectory(t testing.TB) Samba {
+	t.Helper()
+	samba := Samba{Program: program(t, "IDMS_TEST_SAMBA", "samba"), Tool: program(t, "IDMS_TEST_SAMBA_TOOL", "samba-tool")}
+	if os.Geteuid() != 0 {
+		if err := exec.Command("sudo", "-n", "true").Run(); err != nil {
+			missing(t, "root, or sudo without a password, for Samba")
+		}
+		samba.AsRoot = []string{"sudo", "-n"}
+	}
+	return samba
 }
 
 func program(t testing.TB, variable, name string) string {
