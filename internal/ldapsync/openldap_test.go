@@ -2,14 +2,11 @@ package ldapsync_test
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"idms/internal/ldapsync"
 	"idms/test/directories"
 )
-
-func TestMain(m *testing.M) { os.Exit(directories.Run(m)) }
 
 // both runs a test with the fast reader and with plain go-ldap: they must not
 // differ.
