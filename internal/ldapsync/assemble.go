@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -32,10 +33,6 @@ func (r *reading) assemble() (Snapshot, error) {
 // share an id or a username: which of both is meant nobody can know. places
 // tells where each went.
 func (r *reading) sortPeople() (places []uint32, people []Person) {
-	order := make([]uint32, len(r.people))
-	for i := range order {
-		order[i] = uint32(i)
-	}
 	places = make([]uint32, len(r.people))
 	drop := func(place uint32, why string) {
 		if places[place] == dropped {
@@ -46,8 +43,8 @@ func (r *reading) sortPeople() (places []uint32, people []Person) {
 		r.skipAs(one.DN, unusableFor(one.ID, "%s", why))
 	}
 
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(r.usernames[a], r.usernames[b]) })
-	for _, twins := range runs(order, func(a, b uint32) bool { return r.usernames[a] == r.usernames[b] }) {
+	byUsername := inOrder(len(r.people), func(i int) uint64 { return r.usernames[i] }, func(a, b uint32) int { return 0 })
+	for _, twins := range runs(byUsername, func(a, b uint32) bool { return r.usernames[a] == r.usernames[b] }) {
 		// One entry that was read twice shares its username with itself.
 		if !slices.ContainsFunc(twins, func(one uint32) bool { return r.people[one].ID != r.people[twins[0]].ID }) {
 			continue
@@ -56,7 +53,8 @@ func (r *reading) sortPeople() (places []uint32, people []Person) {
 			drop(one, "Another entry has the same username.")
 		}
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(r.people[a].ID, r.people[b].ID) })
+	order := inOrder(len(r.people), func(i int) uint64 { return r.people[i].ID.prefix() },
+		func(a, b uint32) int { return cmp.Compare(r.people[a].ID, r.people[b].ID) })
 	for _, twins := range runs(order, func(a, b uint32) bool { return r.people[a].ID == r.people[b].ID }) {
 		for _, one := range twins {
 			drop(one, "Another entry has the same external id.")
@@ -72,6 +70,41 @@ func (r *reading) sortPeople() (places []uint32, people []Person) {
 	}
 	r.people = nil
 	return places, people
+}
+
+// inOrder sorts places by a number of each, and by compare where two are equal.
+// The numbers lie side by side: looking each one up would take several times as
+// long.
+func inOrder(count int, number func(int) uint64, compare func(a, b uint32) int) []uint32 {
+	type numbered struct {
+		number uint64
+		place  uint32
+	}
+	all := make([]numbered, count)
+	for i := range all {
+		all[i] = numbered{number(i), uint32(i)}
+	}
+	slices.SortFunc(all, func(a, b numbered) int {
+		if a.number != b.number {
+			if a.number < b.number {
+				return -1
+			}
+			return 1
+		}
+		return compare(a.place, b.place)
+	})
+	order := make([]uint32, count)
+	for i, one := range all {
+		order[i] = one.place
+	}
+	return order
+}
+
+// prefix is the beginning of an id as a number: ids are in the order of theirs.
+func (id ID) prefix() uint64 {
+	var first [8]byte
+	copy(first[:], id)
+	return binary.BigEndian.Uint64(first[:])
 }
 
 // runs are the stretches of more than one in a sorted list.
@@ -127,11 +160,8 @@ func (r *reading) flatten(places []uint32) ([][]uint32, error) {
 // sortGroups finishes the groups, in the order of their ids, and leaves out
 // those who share one.
 func (r *reading) sortGroups(people []Person, flat [][]uint32) []Group {
-	order := make([]uint32, len(r.groups))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(r.groups[a].ID, r.groups[b].ID) })
+	order := inOrder(len(r.groups), func(i int) uint64 { return r.groups[i].ID.prefix() },
+		func(a, b uint32) int { return cmp.Compare(r.groups[a].ID, r.groups[b].ID) })
 	twin := make([]bool, len(r.groups))
 	for _, twins := range runs(order, func(a, b uint32) bool { return r.groups[a].ID == r.groups[b].ID }) {
 		for _, one := range twins {

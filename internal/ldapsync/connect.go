@@ -103,8 +103,12 @@ func dial(ctx context.Context, s Settings, address string, trust *tls.Config) (n
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil || s.Security == InsecurePlaintext {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	conn = newPatient(conn)
+	if s.Security == InsecurePlaintext {
+		return conn, nil
 	}
 	until, _ := ctx.Deadline()
 	if err := conn.SetDeadline(until); err != nil {

@@ -70,50 +70,69 @@ func appendDN(to, name []byte) ([]byte, error) {
 // appendSimpleDN does the same for nearly all names there are: ASCII, nothing
 // escaped, one value in each part. It returns false for what is not like that.
 func appendSimpleDN(to, name []byte) ([]byte, bool) {
+	if len(name) == 0 || len(name) > maxDN {
+		return nil, false
+	}
+	to = slices.Grow(to, len(name)+1)
 	inValue, from := false, len(to) // of the part under way
 	for i := 0; i < len(name); i++ {
-		c := name[i]
-		switch {
-		case c >= 0x80 || c < ' ' || c == '\\' || c == '"' || c == '#' || c == '+' || c == ';' || c == '<' || c == '>' || c == 0x7f:
-			return nil, false
-		case c == '=' && inValue:
-			return nil, false // allowed, and rare
-		case c == ' ':
+		c := plainLetters[name[i]]
+		if c != 0 {
+			to = append(to, c)
+			continue
+		}
+		switch name[i] {
+		case ' ':
 			// A single one inside a value counts; at its ends none does.
-			if i+1 == len(name) || name[i+1] == ' ' || !inValue || len(to) == from || name[i+1] == ',' {
+			if i+1 == len(name) || name[i+1] == ' ' || name[i+1] == ',' || !inValue || len(to) == from {
 				return nil, false
 			}
-			to = append(to, c)
-		case c == ',':
+			to = append(to, ' ')
+		case ',':
 			if !inValue || len(to) == from {
 				return nil, false
 			}
-			to, inValue = append(to, c), false
+			to, inValue = append(to, ','), false
 			from = len(to)
 			// "ou=a, dc=b" is common enough.
 			if i+1 < len(name) && name[i+1] == ' ' {
 				i++
 			}
-		case c == '=':
-			if short := shortNameOf(to[from:]); short != "" {
-				to = append(to[:from], short...)
+		case '=':
+			if inValue || len(to) == from {
+				return nil, false // allowed in a value, and rare
 			}
-			if len(to) == from {
-				return nil, false
+			if len(to)-from >= 6 {
+				if short := shortNames[string(to[from:])]; short != "" {
+					to = append(to[:from], short...)
+				}
 			}
-			to, inValue = append(to, c), true
+			to, inValue = append(to, '='), true
 			from = len(to)
-		case 'A' <= c && c <= 'Z':
-			to = append(to, c+'a'-'A')
 		default:
-			to = append(to, c)
+			return nil, false
 		}
 	}
-	if len(name) == 0 || !inValue || len(to) == from {
+	if !inValue || len(to) == from {
 		return nil, false
 	}
 	return append(to, ','), true
 }
+
+// plainLetters are the bytes of a name that mean themselves (RFC 4514 2.4), in
+// lower case; 0 for all others.
+var plainLetters = func() (letters [256]byte) {
+	for c := byte('!'); c < 0x7f; c++ {
+		letters[c] = c
+	}
+	for c := byte('A'); c <= 'Z'; c++ {
+		letters[c] = c + 'a' - 'A'
+	}
+	for _, c := range []byte(`,=+\"#;<>`) {
+		letters[c] = 0
+	}
+	return letters
+}()
 
 // shortNames are the types that RFC 4514 3 names, by OID and by long name.
 var shortNames = map[string]string{
@@ -126,14 +145,6 @@ var shortNames = map[string]string{
 	"2.5.4.9": "street", "streetaddress": "street",
 	"0.9.2342.19200300.100.1.25": "dc", "domaincomponent": "dc",
 	"0.9.2342.19200300.100.1.1": "uid", "userid": "uid",
-}
-
-// shortNameOf looks a type in lower case up, "" when it stays as it is.
-func shortNameOf(lower []byte) string {
-	if len(lower) < 6 {
-		return ""
-	}
-	return shortNames[string(lower)]
 }
 
 func shortName(name string) string {
