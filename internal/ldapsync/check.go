@@ -19,6 +19,10 @@ import (
 // Check finds every problem of the settings, each at its field.
 func (s Settings) Check() fault.Problems {
 	var problems fault.Problems
+	if _, known := presets[s.Preset]; !known && s.Preset != "" && s.Preset != Custom {
+		choice(&problems, "preset", s.Preset, Custom, ActiveDirectory, OpenLDAP, FreeIPA)
+		s.Preset = OpenLDAP // what it would have filled is no problem of its own
+	}
 	s = s.Defaults()
 	s.checkWay(&problems)
 	s.checkScope(&problems)
@@ -27,7 +31,6 @@ func (s Settings) Check() fault.Problems {
 	checkDuration(&problems, "page_deadline", s.PageDeadline, MinDeadline, MaxPageDeadline)
 	problems.Under("schedule", s.Schedule.check())
 	problems.Under("limits", s.Limits.check())
-	choice(&problems, "preset", s.Preset, Custom, ActiveDirectory, OpenLDAP, FreeIPA)
 	choice(&problems, "disabled_rule", s.Disabled, NeverDisabled, UserAccountControl, AccountLock, PasswordPolicy, LoginDisabled)
 	choice(&problems, "vanished", s.Vanished, DisableVanished, KeepVanished)
 	return problems
