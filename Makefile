@@ -15,7 +15,7 @@ LOGINS ?= 5000
 SOAK   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test race bench bench-login bench-mellon load soak fuzz build fmt clean
+.PHONY: help run check test race bench bench-login bench-ldap bench-mellon load soak fuzz build fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-login: ## measure a whole login beside one written the usual way
 
 bench-mellon: ## measure a login beside Apache with mod_auth_mellon, where that is installed
 	@test/run -run '^$$' -bench '^BenchmarkMellon$$' -benchtime 2000x ./test/load
+
+bench-ldap: ## read 100,000 people and 500,000 memberships beside ldapsearch
+	@test/run -run '^$$' -bench '^BenchmarkRead$$' -benchtime 5x -v ./internal/ldapsync
 
 load: ## log LOGINS people (5000) in at running servers, and replay every response
 	@test/run -run '^$$' -bench '^BenchmarkLoad$$' -benchtime $(LOGINS)x -timeout 1h ./test/load

@@ -14,7 +14,7 @@ import (
 // that was sent last. go-ldap keeps the rest: bind, controls, paging, results.
 //
 // In its fast form it also decodes search result entries itself and hands them
-// on, so that go-ldap never sees them; docs/decisions/0014 says why. In the
+// on, so that go-ldap never sees them; docs/decisions/0016 says why. In the
 // plain form they go up like everything else.
 //
 // Three goroutines meet here: the caller (expect, failed), and go-ldap's own
