@@ -88,7 +88,7 @@ type reading struct {
 	people    []Person
 	usernames []uint64 // digests of folded usernames, by place
 	primary   []key    // of the primary group's SID, by place; only at Active Directory
-	byName    map[key]uint32
+	byName    places   // of people
 	seed      maphash.Seed
 
 	groups      []readGroup
@@ -120,7 +120,7 @@ func newReading(d *directory, held func(ID) (Mark, bool), progress func(Progress
 	}
 	return &reading{
 		directory: d, mapper: newMapper(d.settings, now), keys: newKeys(), held: held, progress: progress,
-		byName: map[key]uint32{}, groupByName: map[key]uint32{}, groupBySID: map[key]uint32{}, seed: maphash.MakeSeed(),
+		groupByName: map[key]uint32{}, groupBySID: map[key]uint32{}, seed: maphash.MakeSeed(),
 	}
 }
 
@@ -171,7 +171,7 @@ func (r *reading) takePerson(e entry) error {
 	}
 	r.people = append(r.people, person)
 	r.usernames = append(r.usernames, maphash.String(r.seed, users.Fold(string(fields[0].value))))
-	r.byName[name] = place
+	r.byName.put(name, place)
 	return nil
 }
 
@@ -273,7 +273,7 @@ func (r *reading) takeMembers(group *readGroup, e entry, from int) (next int, er
 			if err != nil {
 				return 0, unusableFor("", "A member's name cannot be read: %s.", bounded(err.Error(), maxDiagnostic))
 			}
-			if place, ok := r.byName[name]; ok {
+			if place, ok := r.byName.find(name); ok {
 				group.people = append(group.people, place)
 			} else {
 				group.others = append(group.others, name)
