@@ -108,7 +108,8 @@ packages_of() {
 	chromium) echo chromium fonts-dejavu-core ;;
 	nginx) echo libpcre2-8-0 zlib1g libcrypt1 openssl ;;
 	caddy) echo media-types ;;
-	openldap) echo ldap-utils libargon2-1 libltdl7 libodbc2 libperl5.36 libsasl2-2 libwrap0 ;;
+	# The libraries have another name in each release of Debian.
+	openldap) echo ldap-utils $(apt-cache depends slapd | sed -n 's/^ *Depends: \(lib[a-z0-9.+-]*\)$/\1/p') ;;
 	samba) echo samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools ;;
 	esac
 }
