@@ -57,6 +57,7 @@ var house = []room{
 	{2, "internal/demo", "crewjam/saml", "cmd/idms"},
 	{2, "internal/samltest", "goxmldsig etree", "cmd/idms"},
 
+	{1, "internal/door", "argon2id otp", ""},
 	{1, "internal/console", "", ""},
 	{1, "internal/saml", "gosaml2 goxmldsig etree", ""},
 	{1, "internal/users", "", ""},
@@ -101,6 +102,8 @@ var libraries = []library{
 	{"etree", []string{"github.com/beevik/etree"}},
 	{"tink", []string{"github.com/tink-crypto/tink-go"}},
 	{"yaml", []string{"github.com/goccy/go-yaml"}},
+	{"argon2id", []string{"github.com/alexedwards/argon2id"}},
+	{"otp", []string{"github.com/pquerna/otp"}},
 	{"x/time", []string{"golang.org/x/time"}},
 
 	// Small vocabulary, at home everywhere but on storey 0.
