@@ -63,5 +63,18 @@ const (
 	GroupChanged  Action = "group_changed"
 	GroupDeleted  Action = "group_deleted"
 
+	MemberAdded   Action = "member_added" // by hand
+	MemberRemoved Action = "member_removed"
+
+	LocalPersonCreated   Action = "local_person_created"
+	PasswordChanged      Action = "password_changed"
+	AuthenticatorAdded   Action = "authenticator_added"
+	AuthenticatorRemoved Action = "authenticator_removed"
+	BackDoorUsed         Action = "back_door_used" // an alarm
+	BackDoorRefused      Action = "back_door_refused"
+	Exempted             Action = "exempted"
+	ExemptionEnded       Action = "exemption_ended"
+	SettingChanged       Action = "setting_changed"
+
 	JobFailed Action = "job_failed" // again and again: an alarm
 )

@@ -44,10 +44,7 @@ func TestAPasswordIsJudgedByLengthAndByWhatEverybodyTries(t *testing.T) {
 }
 
 func TestAPasswordMatchesItsHashAndNoOther(t *testing.T) {
-	passwords, err := NewPasswords()
-	if err != nil {
-		t.Fatal(err)
-	}
+	passwords := NewPasswords()
 	const password = "crate anvil pönd quill" // composed
 	hash, err := passwords.Hash(t.Context(), password)
 	if err != nil {
@@ -75,16 +72,13 @@ func TestAPasswordMatchesItsHashAndNoOther(t *testing.T) {
 }
 
 func TestHashingWaitsForAPlaceAndSaysSo(t *testing.T) {
-	passwords, err := NewPasswords()
-	if err != nil {
-		t.Fatal(err)
-	}
+	passwords := NewPasswords()
 	for range AtOnce {
 		passwords.places <- struct{}{}
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	_, err = passwords.Match(gone, "crate anvil pond quill", "")
+	_, err := passwords.Match(gone, "crate anvil pond quill", "")
 	if fault.KindOf(err) != fault.Upstream || !errors.Is(err, context.Canceled) {
 		t.Errorf("with all places taken: %v", err)
 	}

@@ -2,8 +2,10 @@ package door
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -94,10 +96,7 @@ func monotonous(password string) bool {
 
 // Passwords hashes and compares, few at a time: each takes 19 MiB and a processor,
 // and anybody can ask for it. It is safe for concurrent use.
-type Passwords struct {
-	places chan struct{}
-	nobody string // a hash that no password has
-}
+type Passwords struct{ places chan struct{} }
 
 // AtOnce is how many hashes are computed at a time.
 const AtOnce = 2
@@ -106,10 +105,10 @@ const AtOnce = 2
 const patience = 5 * time.Second
 
 // NewPasswords is ready for use.
-func NewPasswords() (*Passwords, error) {
-	nobody, err := argon2id.CreateHash("", &cost)
-	return &Passwords{places: make(chan struct{}, AtOnce), nobody: nobody}, err
-}
+func NewPasswords() *Passwords { return &Passwords{places: make(chan struct{}, AtOnce)} }
+
+// nobody is a hash that no password has, for those who have none.
+var nobody = sync.OnceValues(func() (string, error) { return argon2id.CreateHash(rand.Text(), &cost) })
 
 // Hash is what may be kept of a password that CheckPassword has no problem with.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
@@ -134,7 +133,10 @@ func (p *Passwords) Match(ctx context.Context, password, hash string) (bool, err
 	}
 	defer leave()
 	if hash == "" {
-		_, err := argon2id.ComparePasswordAndHash("no password", p.nobody)
+		hash, err := nobody()
+		if err == nil {
+			_, err = argon2id.ComparePasswordAndHash(password, hash)
+		}
 		return false, err
 	}
 	return argon2id.ComparePasswordAndHash(norm.NFC.String(password), hash)

@@ -83,6 +83,7 @@ const (
 	Removed   Verdict = "removed"   // was a member, is none now
 	Held      Verdict = "held"      // would be removed, but others granted it too (S31)
 	Protected Verdict = "protected" // would be removed, but an attribute is unknown (S14, S33)
+	Needed    Verdict = "needed"    // would be removed, but nobody else could administer idms (S44)
 	Untouched Verdict = "untouched" // not true, and nothing asks for removal (S30)
 )
 

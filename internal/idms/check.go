@@ -13,6 +13,7 @@ import (
 	"idms/internal/console"
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/roles"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/users"
@@ -153,6 +154,9 @@ func checkRule(rule rules.Rule) fault.Problems {
 func CheckGroup(group groups.Group) fault.Problems {
 	var problems fault.Problems
 	problems.AddError("key", checkKey(group.Key))
+	if _, builtIn := roles.OfGroup(group.Key); builtIn {
+		problems.Add("key", "The group %s is built in: its members are administrators. Associations may name it; leave it out of the groups.", group.Key)
+	}
 	problems.AddError("name", checkName(group.Name))
 	return problems
 }

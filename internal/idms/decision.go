@@ -3,6 +3,7 @@ package idms
 import (
 	"idms/internal/console"
 	"idms/internal/groups"
+	"idms/internal/roles"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/trace"
@@ -89,5 +90,9 @@ func (p *Policy) changes(findings []rules.Finding, known Known) ([]groups.Change
 	if p.followsDirectory(known) {
 		return groups.FromDirectorySync(p.record.Key, known.Directory.Groups, known.Memberships, known.Now)
 	}
-	return p.groups.Changes(findings, known.Memberships, known.Now)
+	changes, outcomes := p.groups.Changes(findings, known.Memberships, known.Now)
+	if known.LastOwner {
+		return groups.KeepMember(roles.Owner.Group(), changes, outcomes) // S44
+	}
+	return changes, outcomes
 }

@@ -23,6 +23,7 @@ type Known struct {
 	Account     *users.Account      // nil: nobody by this username
 	Memberships []groups.Membership // of that account
 	Directory   *Directory          // the last good sync; nil: none was approved yet (S37)
+	LastOwner   bool                // no other owner of idms could log in (S44)
 	Elevating   string              // ID of the account whose session asks to be elevated
 }
 

@@ -17,6 +17,7 @@ type knownDocument struct {
 	Account     *accountDocument     `json:"account"`
 	Memberships []membershipDocument `json:"memberships"`
 	Directory   *directoryDocument   `json:"directory"`
+	LastOwner   bool                 `json:"last_owner"`
 	Elevating   string               `json:"elevating"`
 }
 
@@ -59,7 +60,7 @@ func ParseKnown(data []byte) (Known, error) {
 
 func (d knownDocument) known() (Known, fault.Problems) {
 	var problems fault.Problems
-	known := Known{Now: d.Now, Purpose: d.Purpose, Elevating: d.Elevating, Directory: (*Directory)(d.Directory)}
+	known := Known{Now: d.Now, Purpose: d.Purpose, Elevating: d.Elevating, LastOwner: d.LastOwner, Directory: (*Directory)(d.Directory)}
 	switch d.Purpose {
 	case "", LogIn, Elevate:
 	default:

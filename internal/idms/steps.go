@@ -309,12 +309,13 @@ func (p *Policy) associations(changes []groups.Change, outcomes []groups.Outcome
 		{groups.Removed, "removed from"},
 		{groups.Held, "stays, by others' grant, in"},
 		{groups.Protected, "stays, since an attribute is not known, in"},
+		{groups.Needed, "stays, as the last owner who can log in, in"},
 	} {
 		if names := by[part.verdict]; len(names) > 0 {
 			said = append(said, part.words+" "+few(len(names), func(i int) string { return names[i] }))
 		}
 	}
-	if len(by[groups.Held])+len(by[groups.Protected]) > 0 {
+	if len(by[groups.Held])+len(by[groups.Protected])+len(by[groups.Needed]) > 0 {
 		step.State = trace.Noted
 	}
 	step.Found = "nothing changes"

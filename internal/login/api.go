@@ -9,6 +9,7 @@ import (
 
 	"idms/internal/console"
 	"idms/internal/groups"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/session"
 	"idms/internal/trace"
@@ -81,6 +82,8 @@ type Visitor struct {
 	Level      console.Level // now
 	Why        string        // why this level, for the person: one sentence
 	CanElevate bool          // S26
+	Local      bool          // came by password, through no identity provider
+	Role       roles.Role    // as an administrator
 	Groups     []Group
 	// ChangePasswordURL is where the provider lets people change their password;
 	// "" when the record does not say.

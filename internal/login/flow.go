@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"idms/internal/door"
 	"idms/internal/saml"
 	"idms/internal/store"
 )
@@ -36,6 +37,7 @@ type Times struct {
 // concurrent use, and any number of processes may share one database.
 type Flow struct {
 	Config
+	passwords   *door.Passwords
 	connections connections
 	verifying   chan struct{} // a place for each verification under way (M01)
 }
@@ -48,5 +50,5 @@ func New(c Config) *Flow {
 	if c.Limits == (saml.Limits{}) {
 		c.Limits = saml.DefaultLimits()
 	}
-	return &Flow{Config: c, verifying: make(chan struct{}, c.Verifications)}
+	return &Flow{Config: c, passwords: door.NewPasswords(), verifying: make(chan struct{}, c.Verifications)}
 }

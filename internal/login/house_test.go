@@ -13,6 +13,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/samltest"
 	"idms/internal/secret"
@@ -99,6 +100,18 @@ records:
 // save applies the record with changes, as an administrator does.
 func (h *house) save(change ...func(*idms.Record)) {
 	h.t.Helper()
+	h.saveAs(roles.None, change...)
+}
+
+func (h *house) saveAs(role roles.Role, change ...func(*idms.Record)) {
+	h.t.Helper()
+	if err := h.trySave(role, change...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) trySave(role roles.Role, change ...func(*idms.Record)) error {
+	h.t.Helper()
 	file, problems := idms.ParseFile([]byte(recordFile), func(string) ([]byte, error) { return h.idp.Metadata(), nil })
 	if problems.Any() {
 		h.t.Fatal(problems)
@@ -109,9 +122,8 @@ func (h *house) save(change ...func(*idms.Record)) {
 	if problems := file.Records[0].Check(); problems.Any() {
 		h.t.Fatal(problems)
 	}
-	if _, err := h.store.Apply(h.t.Context(), file, store.Author{Who: "test", Now: *h.now}); err != nil {
-		h.t.Fatal(err)
-	}
+	_, err := h.store.Apply(h.t.Context(), file, store.Author{Role: role, Who: "test", Now: *h.now})
+	return err
 }
 
 // browser is what one browser holds.

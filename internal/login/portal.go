@@ -8,6 +8,7 @@ import (
 	"idms/internal/audit"
 	"idms/internal/console"
 	"idms/internal/fault"
+	"idms/internal/idms"
 	"idms/internal/session"
 	"idms/internal/store"
 	"idms/internal/users"
@@ -225,6 +226,9 @@ func (f *Flow) EndAtPortal(ctx context.Context, token, portal string) (record st
 
 // LogoutURL is where the provider of a record ends its own session, or "".
 func (f *Flow) LogoutURL(ctx context.Context, recordKey string) (string, error) {
+	if recordKey == idms.LocalKey {
+		return "", nil
+	}
 	c, err := f.connection(ctx, recordKey)
 	if err != nil {
 		return "", err

@@ -9,6 +9,7 @@ import (
 	"idms/internal/console"
 	"idms/internal/fault"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/session"
 	"idms/internal/store"
@@ -48,27 +49,33 @@ func (f *Flow) visitor(ctx context.Context, visit store.Visit) (Visitor, error) 
 	if err != nil {
 		return Visitor{}, err
 	}
-	c, err := f.connection(ctx, visit.Record.Key)
-	if err != nil {
-		return Visitor{}, err
-	}
 	now := f.Clock()
 	visitor := Visitor{
 		Session: visit.Session, Account: person.Account, RecordName: visit.Record.Name,
 		Level: visit.Session.LevelAt(now), Why: visit.Session.Why,
-		ChangePasswordURL: c.record.SAML.ChangePasswordURL,
+		Local: visit.Record.Key == idms.LocalKey,
+	}
+	if !visitor.Local {
+		c, err := f.connection(ctx, visit.Record.Key)
+		if err != nil {
+			return Visitor{}, err
+		}
+		visitor.ChangePasswordURL = c.record.SAML.ChangePasswordURL
+		visitor.CanElevate = visitor.Level == console.Restricted && c.canElevate()
 	}
 	if visitor.Level > visit.Session.Level {
 		visitor.Why = "You have elevated this session."
 	}
-	visitor.CanElevate = visitor.Level == console.Restricted && c.canElevate()
+	var keys []string
 	for _, membership := range person.Groups {
 		group := Group{Key: membership.Group.Key, Name: membership.Group.Name, From: membership.Sources}
 		for _, source := range membership.Sources {
 			group.Sources = append(group.Sources, source.Words()+", since "+source.Since.UTC().Format(time.DateOnly))
 		}
 		visitor.Groups = append(visitor.Groups, group)
+		keys = append(keys, group.Key)
 	}
+	visitor.Role = roles.Of(keys)
 	return visitor, nil
 }
 

@@ -15,13 +15,15 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/saml"
 )
 
 // Author is who changes something, and why.
 type Author struct {
-	Who    string // an administrator's name, or how the command line names its user
-	Reason string // "" when none was given
+	Role   roles.Role // the zero value may change nothing that makes administrators
+	Who    string     // an administrator's name, or how the command line names its user
+	Reason string     // "" when none was given
 	Now    time.Time
 }
 
@@ -104,6 +106,10 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 		if err := tx.lockChanges(); err != nil {
 			return err
 		}
+		owners, err := tx.ableOwners()
+		if err != nil {
+			return err
+		}
 		current, err := tx.currentDocuments()
 		if err != nil {
 			return err
@@ -136,6 +142,9 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 			if err := tx.pruneGroups(file.Groups, by, &applied); err != nil {
 				return err
 			}
+		}
+		if err := tx.stillAnOwner(owners); err != nil { // S44
+			return err
 		}
 		if how.DryRun {
 			return errDryRun
@@ -315,6 +324,9 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	if err != nil {
 		return err
 	}
+	if err := mayChange(record, by); err != nil {
+		return err
+	}
 	record.ID, record.Version = before.ID, before.Version
 	event := audit.Event{At: by.Now, Action: audit.RecordChanged, Who: by.Who, Reason: by.Reason, Record: record.Key, Changes: changes}
 	difference := Difference{Key: record.Key, Name: record.Name, Kind: Changed, Fields: changes}
@@ -327,6 +339,9 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	} else {
 		former, err := before.record()
 		if err != nil {
+			return err
+		}
+		if err := mayChange(former, by); err != nil {
 			return err
 		}
 		difference.Warnings = record.WarningsOfReplacing(former)
@@ -355,6 +370,20 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 		applied.SessionsEnded += difference.SessionsEnded
 	}
 	applied.Records = append(applied.Records, difference)
+	return nil
+}
+
+// mayChange keeps a record that makes administrators for owners: whoever changes
+// its provider, its mapping or its rules could make themselves one.
+func mayChange(record idms.Record, by Author) error {
+	if by.Role.May(roles.Owner) {
+		return nil
+	}
+	for _, association := range record.Associations {
+		if isBuiltIn(groups.Group{Key: association.Group}) {
+			return fault.New(fault.Denied, "The record %s makes administrators, by its association %s. Only an owner may change it.", record.Key, association.Key)
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,9 @@ import (
 func (tx *Tx) deleteRecord(row documentRow, by Author, applied *Applied) error {
 	record, err := row.record()
 	if err != nil {
+		return err
+	}
+	if err := mayChange(record, by); err != nil {
 		return err
 	}
 	difference := Difference{Key: record.Key, Name: record.Name, Kind: Deleted, Version: record.Version + 1}
@@ -65,6 +69,7 @@ func (tx *Tx) pruneGroups(named []groups.Group, by Author, applied *Applied) err
 	if err != nil {
 		return err
 	}
+	known = slices.DeleteFunc(known, isBuiltIn)
 	kept := map[string]bool{}
 	for _, group := range named {
 		kept[group.Key] = true

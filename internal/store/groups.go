@@ -10,6 +10,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/roles"
 )
 
 type groupRow struct {
@@ -26,7 +27,7 @@ func (s *Store) Groups(ctx context.Context) ([]groups.Group, error) {
 }
 
 // File is all that a record file can hold, as it is at one instant: groups and
-// records, each by key. The built-in record is not among them, and no secret.
+// records, each by key. What is built in is not among them, and no secret.
 func (s *Store) File(ctx context.Context) (idms.File, error) {
 	var file idms.File
 	err := s.read.WithContext(ctx).Transaction(func(db *gorm.DB) error {
@@ -34,11 +35,19 @@ func (s *Store) File(ctx context.Context) (idms.File, error) {
 		if file.Groups, err = allGroups(db); err != nil {
 			return err
 		}
+		file.Groups = slices.DeleteFunc(file.Groups, isBuiltIn)
 		file.Records, err = records(db)
 		file.Records = slices.DeleteFunc(file.Records, func(r idms.Record) bool { return r.Key == idms.LocalKey })
 		return err
 	}, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 	return file, err
+}
+
+// isBuiltIn is true for the groups that make administrators. They are there
+// always, and no file names them.
+func isBuiltIn(group groups.Group) bool {
+	_, builtIn := roles.OfGroup(group.Key)
+	return builtIn
 }
 
 func (tx *Tx) groups() ([]groups.Group, error) { return allGroups(tx.db) }
@@ -62,6 +71,9 @@ func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
 	noGroup := fault.New(fault.NotFound, "There is no such group.")
 	if !idms.IsKey(key) {
 		return noGroup
+	}
+	if isBuiltIn(groups.Group{Key: key}) {
+		return fault.New(fault.Conflict, "The members of %s are administrators: it cannot be deleted.", key)
 	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		if err := tx.lockChanges(); err != nil {

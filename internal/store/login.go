@@ -11,6 +11,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/users"
 )
 
@@ -50,8 +51,15 @@ func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
 		return idms.Known{}, nil
 	}
 	account := row.User.account()
-	list, err := memberships(tx.db, account.ID)
-	return idms.Known{Account: &account, Memberships: list}, err
+	known := idms.Known{Account: &account}
+	var err error
+	if known.Memberships, err = memberships(tx.db, account.ID); err != nil {
+		return idms.Known{}, err
+	}
+	if slices.ContainsFunc(known.Memberships, func(m groups.Membership) bool { return m.Group == roles.Owner.Group() }) {
+		known.LastOwner, err = tx.lastOwner(account.ID)
+	}
+	return known, err
 }
 
 type usedRow struct {

@@ -160,7 +160,7 @@ func (s *Store) begin(ctx context.Context, now time.Time) error {
 	if err := s.checkKeyset(ctx); err != nil {
 		return err
 	}
-	return wrap(s.ensureLocal(ctx, now), "make the built-in record")
+	return wrap(s.ensureBuiltIn(ctx, now), "make the built-in record and groups")
 }
 
 func (s *Store) migrate(ctx context.Context) error {

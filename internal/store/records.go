@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"idms/internal/fault"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/saml"
 )
 
@@ -251,12 +253,21 @@ func (s *Store) SPKeys(ctx context.Context, recordID string) ([]saml.Key, error)
 	return keys, nil
 }
 
-// ensureLocal makes the built-in record at the first start: the one that local
+// ensureBuiltIn makes the built-in record at the first start: the one that local
 // people belong to (S40), without an identity provider and without a button.
-func (s *Store) ensureLocal(ctx context.Context, now time.Time) error {
+//
+// With it come the groups whose members are administrators.
+func (s *Store) ensureBuiltIn(ctx context.Context, now time.Time) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		if err := tx.lockChanges(); err != nil {
 			return err
+		}
+		for _, role := range roles.All() {
+			group := groupRow{ID: NewID(), Key: role.Group(), Name: role.GroupName()}
+			done := tx.db.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "key"}}, DoNothing: true}).Create(&group)
+			if done.Error != nil {
+				return wrap(done.Error, "make a built-in group")
+			}
 		}
 		var there int64
 		if err := tx.db.Model(&recordRow{}).Where("key = ?", idms.LocalKey).Count(&there).Error; err != nil || there > 0 {

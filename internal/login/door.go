@@ -1,0 +1,295 @@
+package login
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"idms/internal/audit"
+	"idms/internal/console"
+	"idms/internal/door"
+	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/roles"
+	"idms/internal/session"
+	"idms/internal/store"
+	"idms/internal/users"
+)
+
+// The door of local people: passwords and second factors instead of an identity
+// provider (S50 to S52).
+
+// Knock is what somebody types at the door.
+type Knock struct {
+	Username string
+	Password string
+	Code     string // of the authenticator app, or a recovery code; "" without one
+	Address  string // of the browser, for the audit trail
+}
+
+// errStaysOut is the one answer to everything that does not let in: whether the
+// name, the password, the code or the patience was wrong is nobody's business.
+var errStaysOut = fault.New(fault.Denied, "This does not let you in. Look at username, password and code. After several attempts, wait a quarter of an hour before the next one.")
+
+var errDoorShut = fault.New(fault.Denied, "Logging in with a password is switched off here. On the server, idms admin unlock gives you an address that lets you in.")
+
+var errNotExempt = fault.New(fault.Denied, "Log in with your company's login. Passwords are for administrators, and for people who are exempt from it.")
+
+// Knock lets a local person in by password and, where they have set one up, by a
+// second factor. What does not let in is fault.Denied, with one sentence for
+// every reason that a stranger could try out.
+func (f *Flow) Knock(ctx context.Context, knock Knock) (Ticket, error) {
+	now := f.Clock()
+	settings, err := f.Store.Settings(ctx)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if settings.DoorShut {
+		return Ticket{}, errDoorShut
+	}
+	who, err := f.Store.Credential(ctx, knock.Username)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return Ticket{}, err
+	}
+	// Compared also when it cannot count, so that all answers take as long.
+	right, err := f.passwords.Match(ctx, knock.Password, who.PasswordHash)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if who.Account.ID == "" || who.PasswordHash == "" || now.Before(who.Failed.Add(door.Wait(who.Failures))) {
+		return Ticket{}, errStaysOut
+	}
+	second := secondFactor(who, knock.Code, now)
+	if !right || !second.right || !enabled(who.Account) {
+		return Ticket{}, f.staysOut(ctx, who, knock, now)
+	}
+	if settings.Enforced && who.Role == roles.None && !exempt(who, now) {
+		return Ticket{}, errNotExempt // whoever reads this has proved who they are
+	}
+
+	var ticket Ticket
+	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
+		if used, err := second.use(tx, who.Account.ID); err != nil || !used {
+			return cmp.Or(err, errStaysOut)
+		}
+		if err := tx.ForgetFailures(who.Account.ID); err != nil {
+			return err
+		}
+		event := audit.Event{At: now, Action: audit.BackDoorUsed, Alarm: true, Address: knock.Address,
+			Record: idms.LocalKey, User: who.Account.ID, Changes: second.changes()}
+		if who.Role == roles.None {
+			event.Action, event.Alarm = audit.LoggedIn, false
+		}
+		if err := tx.Audit(event); err != nil {
+			return err
+		}
+		ticket, err = f.openLocal(tx, who.Account, second.asked, now)
+		return err
+	})
+	if err == errStaysOut { // the code was used already, or is nobody's
+		return Ticket{}, f.staysOut(ctx, who, knock, now)
+	}
+	return ticket, err
+}
+
+func enabled(account users.Account) bool {
+	return account.State == "" || account.State == users.Enabled
+}
+
+// exempt is S51: an exemption that has ended is none.
+func exempt(who store.Credential, now time.Time) bool {
+	return who.Exempt != nil && now.Before(who.Exempt.Ends)
+}
+
+// staysOut counts a failure. The audit trail hears of it once, when the account
+// begins to be slow: otherwise anybody could fill it.
+func (f *Flow) staysOut(ctx context.Context, who store.Credential, knock Knock, now time.Time) error {
+	if err := f.Store.NoteFailure(ctx, who.Account.ID, now); err != nil {
+		return err
+	}
+	if door.Wait(who.Failures) == 0 && door.Wait(who.Failures+1) > 0 {
+		err := f.Store.Audit(ctx, audit.Event{At: now, Action: audit.BackDoorRefused, Alarm: true, Address: knock.Address,
+			Record: idms.LocalKey, User: who.Account.ID, Reason: "several wrong passwords or codes in a row; further attempts have to wait"})
+		if err != nil {
+			return err
+		}
+	}
+	return errStaysOut
+}
+
+// factor is the second one: a code of the app, or a recovery code.
+type factor struct {
+	asked    bool // the person has set one up
+	right    bool
+	step     int64  // of a code of the app
+	recovery []byte // hash of a recovery code
+}
+
+func secondFactor(who store.Credential, typed string, now time.Time) factor {
+	if who.Authenticator == "" {
+		return factor{right: true}
+	}
+	if step, ok := door.Code(typed, who.Authenticator, who.Step, now); ok {
+		return factor{asked: true, right: true, step: step}
+	}
+	if hash, ok := door.RecoveryHash(typed); ok {
+		return factor{asked: true, right: true, recovery: hash} // whether it is one of theirs, use finds out
+	}
+	return factor{asked: true}
+}
+
+func (s factor) use(tx *store.Tx, userID string) (bool, error) {
+	switch {
+	case s.recovery != nil:
+		return tx.UseRecovery(userID, s.recovery)
+	case s.asked:
+		return tx.UseStep(userID, s.step)
+	}
+	return true, nil
+}
+
+// changes tell the audit trail what was used up.
+func (s factor) changes() []audit.Change {
+	if s.recovery == nil {
+		return nil
+	}
+	return []audit.Change{{Field: "recovery_codes", From: "one more"}}
+}
+
+// openLocal opens a session of a local person. Who has proved themselves by a
+// password alone is Restricted: a stolen one must not
+// open cloud consoles; a second factor gives Full Access.
+func (f *Flow) openLocal(tx *store.Tx, account users.Account, second bool, now time.Time) (Ticket, error) {
+	account.LastSeen = now
+	if err := tx.UpdateUser(account); err != nil {
+		return Ticket{}, err
+	}
+	token, hash := session.NewToken()
+	opened := session.Session{
+		ID: store.NewID(), UserID: account.ID, RecordID: account.RecordID, RecordKey: idms.LocalKey,
+		Level: console.Restricted, Why: "You logged in with a password alone. With an authenticator app it would be Full Access.",
+		Opened: now, Seen: now, Expires: now.Add(f.Times.Session),
+	}
+	if second {
+		opened.Level, opened.Why = console.Full, "You logged in with a password and a second factor."
+	}
+	return Ticket{Value: token, Expires: opened.Expires}, tx.OpenSession(opened, hash)
+}
+
+// One-time addresses
+
+// FirstAddress is the token of an address that makes the first owner, good for an
+// hour, and "" when there is an owner who can log in. One made before counts no
+// more.
+func (f *Flow) FirstAddress(ctx context.Context) (token string, err error) {
+	if has, err := f.Store.HasOwner(ctx); err != nil || has {
+		return "", err
+	}
+	token, hash := session.NewToken()
+	return token, f.Store.KeepOneTime(ctx, store.OneTime{
+		Purpose: store.FirstOwner, MadeBy: "system", Expires: f.Clock().Add(FirstAddressLasts)}, hash)
+}
+
+// How long one-time addresses last.
+const (
+	FirstAddressLasts    = time.Hour
+	PasswordAddressLasts = 24 * time.Hour
+)
+
+// PasswordAddress is the token of an address at which a local person chooses a
+// password and is logged in: an invitation, a forgotten password, a lock-out.
+func (f *Flow) PasswordAddress(ctx context.Context, userID string, by store.Author) (token string, err error) {
+	if _, err := f.Store.CredentialOf(ctx, userID); err != nil {
+		return "", err
+	}
+	token, hash := session.NewToken()
+	return token, f.Store.KeepOneTime(ctx, store.OneTime{
+		Purpose: store.NewPassword, UserID: userID, MadeBy: by.Who, Expires: by.Now.Add(PasswordAddressLasts)}, hash)
+}
+
+// Invited is who holds a one-time address.
+type Invited struct {
+	First    bool   // nobody yet: they become the first owner
+	Username string // of somebody who is known
+}
+
+// Invited finds a one-time address without using it up, or fault.NotFound.
+func (f *Flow) Invited(ctx context.Context, token string) (Invited, error) {
+	hash, ok := session.Hash(token)
+	if !ok {
+		return Invited{}, errNoInvitation
+	}
+	address, err := f.Store.OneTime(ctx, hash, f.Clock())
+	if err != nil {
+		return Invited{}, err
+	}
+	if address.Purpose == store.FirstOwner {
+		return Invited{First: true}, nil
+	}
+	who, err := f.Store.CredentialOf(ctx, address.UserID)
+	return Invited{Username: who.Account.Username}, err
+}
+
+var errNoInvitation = fault.New(fault.NotFound, "This address has been used already, or its time is over. Ask for a new one.")
+
+// Chosen is what somebody types at a one-time address.
+type Chosen struct {
+	Token    string
+	Profile  users.Profile // of the first owner; otherwise not looked at
+	Password string
+	Address  string // of the browser, for the audit trail
+}
+
+// Choose keeps a password that was chosen at a one-time address, uses the address
+// up, and logs its person in: who has the address is believed, whether or not the
+// door is open. Problems are fault.Invalid, each at its field.
+func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, error) {
+	invited, err := f.Invited(ctx, chosen.Token)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if invited.First {
+		invited.Username = chosen.Profile.Username
+	}
+	problems := door.CheckPassword(chosen.Password, invited.Username)
+	if invited.First {
+		problems = append(chosen.Profile.CheckLocal(), problems...)
+	}
+	if err := problems.Err(); err != nil {
+		return Ticket{}, err
+	}
+	kept, err := f.passwords.Hash(ctx, chosen.Password)
+	if err != nil {
+		return Ticket{}, err
+	}
+	hash, _ := session.Hash(chosen.Token)
+	now := f.Clock()
+	by := store.Author{Role: roles.Owner, Now: now, Reason: "a one-time address"}
+	var userID string
+	if invited.First {
+		by.Who = chosen.Profile.Username
+		userID, err = f.Store.ChooseFirstOwner(ctx, hash, chosen.Profile, kept, by)
+	} else {
+		userID, err = f.Store.ChoosePassword(ctx, hash, kept, by)
+	}
+	if err != nil {
+		return Ticket{}, err
+	}
+	who, err := f.Store.CredentialOf(ctx, userID)
+	if err != nil {
+		return Ticket{}, err
+	}
+	var ticket Ticket
+	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
+		event := audit.Event{At: now, Action: audit.BackDoorUsed, Alarm: true, Address: chosen.Address, Record: idms.LocalKey, User: userID, Reason: by.Reason}
+		if who.Role == roles.None {
+			event.Action, event.Alarm = audit.LoggedIn, false
+		}
+		if err := tx.Audit(event); err != nil {
+			return err
+		}
+		ticket, err = f.openLocal(tx, who.Account, false, now)
+		return err
+	})
+	return ticket, err
+}

@@ -1,0 +1,391 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"idms/internal/audit"
+	"idms/internal/fault"
+	"idms/internal/groups"
+	"idms/internal/idms"
+	"idms/internal/roles"
+	"idms/internal/users"
+)
+
+// Local people, who belong to the built-in record (S40): their accounts and what
+// they prove themselves with.
+
+// Credential is what a local person proves themselves with.
+type Credential struct {
+	Account       users.Account
+	Role          roles.Role
+	PasswordHash  string    // "" before one was chosen
+	Authenticator string    // secret of the app; "" without one
+	Step          int64     // of the last one-time code that counted
+	Failures      int       // in a row
+	Failed        time.Time // the last of them
+	Recoveries    int       // codes that are left
+	Exempt        *Exemption
+}
+
+// Exemption lets a person in with a password while single sign-on is enforced
+// (S51).
+type Exemption struct {
+	Reason  string
+	By      string
+	Granted time.Time
+	Ends    time.Time
+}
+
+type credentialRow struct {
+	UserID        string `gorm:"primaryKey"`
+	PasswordHash  string
+	Authenticator []byte
+	Step          int64
+	Failures      int
+	Failed        int64
+	Changed       int64
+}
+
+func (credentialRow) TableName() string { return "credentials" }
+
+type exemptionRow struct {
+	UserID    string `gorm:"primaryKey"`
+	Reason    string
+	GrantedBy string
+	Granted   int64
+	Ends      int64
+}
+
+func (exemptionRow) TableName() string { return "exemptions" }
+
+func authenticatorPlace(userID string) []byte { return []byte("credentials/authenticator/" + userID) }
+
+// Credential finds a local person by username, case aside, or fault.NotFound.
+func (s *Store) Credential(ctx context.Context, username string) (Credential, error) {
+	return s.credential(s.read.WithContext(ctx), "u.username_folded = ?", users.Fold(username))
+}
+
+// CredentialOf finds a local person by account ID, or fault.NotFound.
+func (s *Store) CredentialOf(ctx context.Context, userID string) (Credential, error) {
+	if !isID(userID) {
+		return Credential{}, errNoLocal
+	}
+	return s.credential(s.read.WithContext(ctx), "u.id = ?", userID)
+}
+
+var errNoLocal = fault.New(fault.NotFound, "There is no such local person.")
+
+func (s *Store) credential(db *gorm.DB, which string, is any) (Credential, error) {
+	var row struct {
+		User       userRow       `gorm:"embedded;embeddedPrefix:u_"`
+		Credential credentialRow `gorm:"embedded;embeddedPrefix:c_"`
+		Exemption  exemptionRow  `gorm:"embedded;embeddedPrefix:e_"`
+		Recoveries int
+	}
+	found := db.Raw(`SELECT `+userColumns+`,
+			COALESCE(c.password_hash, '') AS c_password_hash, c.authenticator AS c_authenticator,
+			COALESCE(c.step, 0) AS c_step, COALESCE(c.failures, 0) AS c_failures, COALESCE(c.failed, 0) AS c_failed,
+			COALESCE(e.reason, '') AS e_reason, COALESCE(e.granted_by, '') AS e_granted_by,
+			COALESCE(e.granted, 0) AS e_granted, COALESCE(e.ends, 0) AS e_ends,
+			(SELECT count(*) FROM recovery_codes k WHERE k.user_id = u.id) AS recoveries
+		FROM users u JOIN records r ON r.id = u.record_id
+			LEFT JOIN credentials c ON c.user_id = u.id
+			LEFT JOIN exemptions e ON e.user_id = u.id
+		WHERE r.key = ? AND `+which, idms.LocalKey, is).Scan(&row)
+	if found.Error != nil {
+		return Credential{}, wrap(found.Error, "find a local person")
+	}
+	if found.RowsAffected == 0 {
+		return Credential{}, errNoLocal
+	}
+	c := Credential{
+		Account: row.User.account(), PasswordHash: row.Credential.PasswordHash, Step: row.Credential.Step,
+		Failures: row.Credential.Failures, Failed: instant(row.Credential.Failed), Recoveries: row.Recoveries,
+	}
+	if row.Exemption.Ends > 0 {
+		c.Exempt = &Exemption{Reason: row.Exemption.Reason, By: row.Exemption.GrantedBy,
+			Granted: instant(row.Exemption.Granted), Ends: instant(row.Exemption.Ends)}
+	}
+	if row.Credential.Authenticator != nil {
+		secret, err := s.box.Unseal(row.Credential.Authenticator, authenticatorPlace(c.Account.ID))
+		if err != nil {
+			return Credential{}, wrap(err, "read an authenticator")
+		}
+		c.Authenticator = string(secret)
+	}
+	list, err := memberships(db, c.Account.ID)
+	if err != nil {
+		return Credential{}, err
+	}
+	keys := make([]string, len(list))
+	for i, membership := range list {
+		keys[i] = membership.Group
+	}
+	c.Role = roles.Of(keys)
+	return c, nil
+}
+
+// CreateLocal makes a local person, without a password yet, and a member of the
+// group of a role, if one is given: for that the author must be an owner. A
+// username that is taken is fault.Conflict.
+func (s *Store) CreateLocal(ctx context.Context, profile users.Profile, role roles.Role, by Author) (userID string, err error) {
+	if role != roles.None && !by.Role.May(roles.Owner) {
+		return "", errOwnersOnly
+	}
+	err = s.InTx(ctx, func(tx *Tx) error {
+		userID, err = tx.createLocal(profile, role, by)
+		return err
+	})
+	return userID, err
+}
+
+func (tx *Tx) createLocal(profile users.Profile, role roles.Role, by Author) (userID string, err error) {
+	local, err := tx.localRecord()
+	if err != nil {
+		return "", err
+	}
+	account := users.Account{ID: NewID(), RecordID: local, Profile: profile, State: users.Enabled, Created: by.Now}
+	if err := tx.CreateUser(account); err != nil {
+		return "", err
+	}
+	err = tx.Audit(audit.Event{At: by.Now, Action: audit.LocalPersonCreated, Who: by.Who, Reason: by.Reason,
+		Record: idms.LocalKey, User: account.ID, Changes: []audit.Change{{Field: "username", To: profile.Username}}})
+	if err != nil || role == roles.None {
+		return account.ID, err
+	}
+	return account.ID, tx.grant(account.ID, role.Group(), by)
+}
+
+var errOwnersOnly = fault.New(fault.Denied, "Who is an administrator is for owners to say.")
+
+func (tx *Tx) localRecord() (id string, err error) {
+	err = tx.db.Model(&recordRow{}).Where("key = ?", idms.LocalKey).Pluck("id", &id).Error
+	return id, wrap(err, "find the built-in record")
+}
+
+// grant is a manual membership (S36), told to the audit trail.
+func (tx *Tx) grant(userID, group string, by Author) error {
+	err := tx.ApplyChanges(userID, []groups.Change{{Group: group, Source: groups.Source{Kind: groups.Manual, By: by.Who, Since: by.Now}}}, by.Now)
+	if err != nil {
+		return err
+	}
+	return tx.Audit(audit.Event{At: by.Now, Action: audit.MemberAdded, Who: by.Who, Reason: by.Reason, User: userID, Group: group})
+}
+
+// SetRole makes a person an administrator of this role, and of no other; with
+// roles.None of none. Only the manual memberships of the built-in groups change:
+// what an association gives, it gives again. The last owner who can log in stays
+// one (S44): fault.Conflict.
+func (s *Store) SetRole(ctx context.Context, userID string, role roles.Role, by Author) error {
+	if !by.Role.May(roles.Owner) {
+		return errOwnersOnly
+	}
+	return s.InTx(ctx, func(tx *Tx) error {
+		return tx.keepingAnOwner(func() error {
+			list, err := memberships(tx.db, userID)
+			if err != nil {
+				return err
+			}
+			for _, membership := range list {
+				if given, ok := roles.OfGroup(membership.Group); !ok || given == role {
+					continue
+				}
+				var going []groups.Change
+				for _, source := range membership.Sources {
+					if source.Kind == groups.Manual {
+						going = append(going, groups.Change{Group: membership.Group, Source: source, Remove: true})
+					}
+				}
+				if len(going) == 0 {
+					continue
+				}
+				if err := tx.ApplyChanges(userID, going, by.Now); err != nil {
+					return err
+				}
+				if err := tx.Audit(audit.Event{At: by.Now, Action: audit.MemberRemoved, Who: by.Who, Reason: by.Reason, User: userID, Group: membership.Group}); err != nil {
+					return err
+				}
+			}
+			if role == roles.None {
+				return nil
+			}
+			return tx.grant(userID, role.Group(), by)
+		})
+	})
+}
+
+// ableOwners counts the owners who can log in: enabled, and either local with a
+// password, or of an active record.
+const ableOwners = `SELECT count(DISTINCT u.id) FROM users u
+	JOIN membership_sources m ON m.user_id = u.id AND m.group_key = ?
+	JOIN records r ON r.id = u.record_id
+	LEFT JOIN credentials c ON c.user_id = u.id
+	WHERE u.state IN ('', 'enabled') AND r.state = 'active' AND (r.key <> ? OR c.password_hash <> '')`
+
+func (tx *Tx) ableOwners() (int, error) {
+	return tx.count(ableOwners, roles.Owner.Group(), idms.LocalKey)
+}
+
+// lastOwner is true when nobody but this person is an owner who can log in.
+func (tx *Tx) lastOwner(userID string) (bool, error) {
+	others, err := tx.count(ableOwners+" AND u.id <> ?", roles.Owner.Group(), idms.LocalKey, userID)
+	return others == 0, err
+}
+
+// keepingAnOwner makes a change that could take the last owner away: when there
+// was one who can log in and there is none afterwards, nothing changes and the
+// error is fault.Conflict (S44).
+func (tx *Tx) keepingAnOwner(change func() error) error {
+	before, err := tx.ableOwners()
+	if err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	return tx.stillAnOwner(before)
+}
+
+// stillAnOwner is the second half of keepingAnOwner, for who knows the first.
+func (tx *Tx) stillAnOwner(before int) error {
+	if before == 0 {
+		return nil
+	}
+	after, err := tx.ableOwners()
+	if err == nil && after == 0 {
+		err = fault.New(fault.Conflict, "After this, no owner of idms could log in any more. Make somebody else an owner first.")
+	}
+	return err
+}
+
+// HasOwner is true when somebody who is an owner can log in.
+func (s *Store) HasOwner(ctx context.Context) (bool, error) {
+	var n int
+	err := s.read.WithContext(ctx).Raw(ableOwners, roles.Owner.Group(), idms.LocalKey).Row().Scan(&n)
+	return n > 0, wrap(err, "count owners")
+}
+
+// SetPassword keeps a new password's hash, forgets failures, and ends the person's
+// sessions: whoever had the old one has nothing now.
+func (s *Store) SetPassword(ctx context.Context, userID, hash string, by Author) error {
+	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, by) })
+}
+
+func (tx *Tx) setPassword(userID, hash string, by Author) error {
+	row := credentialRow{UserID: userID, PasswordHash: hash, Changed: micros(by.Now)}
+	err := tx.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "user_id"}},
+		DoUpdates: clause.AssignmentColumns([]string{"password_hash", "failures", "failed", "changed"}),
+	}).Create(&row).Error
+	if err != nil {
+		return wrap(err, "keep a password")
+	}
+	ended, err := endSessions(tx.db, "user_id = ?", userID)
+	if err != nil {
+		return err
+	}
+	return tx.Audit(audit.Event{At: by.Now, Action: audit.PasswordChanged, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID,
+		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}})
+}
+
+// NoteFailure counts a wrong password or code.
+func (s *Store) NoteFailure(ctx context.Context, userID string, now time.Time) error {
+	return wrap(s.write.WithContext(ctx).Exec("UPDATE credentials SET failures = failures + 1, failed = ? WHERE user_id = ?",
+		micros(now), userID).Error, "count a failure")
+}
+
+// SetAuthenticator keeps the secret of an app that has proved itself with the code
+// of a step; "" takes it away, with the recovery codes. codes are the hashes of
+// the recovery codes that take the place of the former ones.
+func (s *Store) SetAuthenticator(ctx context.Context, userID, secret string, step int64, codes [][]byte, by Author) error {
+	var sealed []byte
+	action := audit.AuthenticatorRemoved
+	if secret != "" {
+		var err error
+		if sealed, err = s.box.Seal([]byte(secret), authenticatorPlace(userID)); err != nil {
+			return wrap(err, "seal an authenticator")
+		}
+		action = audit.AuthenticatorAdded
+	}
+	return s.InTx(ctx, func(tx *Tx) error {
+		done := tx.db.Model(&credentialRow{}).Where("user_id = ?", userID).
+			Updates(map[string]any{"authenticator": sealed, "step": step, "changed": micros(by.Now)})
+		if done.Error != nil {
+			return wrap(done.Error, "keep an authenticator")
+		}
+		if done.RowsAffected == 0 {
+			return errNoLocal
+		}
+		if err := tx.setRecoveries(userID, codes); err != nil {
+			return err
+		}
+		return tx.Audit(audit.Event{At: by.Now, Action: action, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID})
+	})
+}
+
+type recoveryRow struct {
+	UserID   string `gorm:"primaryKey"`
+	CodeHash []byte `gorm:"primaryKey"`
+}
+
+func (recoveryRow) TableName() string { return "recovery_codes" }
+
+func (tx *Tx) setRecoveries(userID string, codes [][]byte) error {
+	if err := tx.db.Delete(&recoveryRow{}, "user_id = ?", userID).Error; err != nil {
+		return wrap(err, "forget recovery codes")
+	}
+	for _, hash := range codes {
+		if err := tx.db.Create(&recoveryRow{userID, hash}).Error; err != nil {
+			return wrap(err, "keep recovery codes")
+		}
+	}
+	return nil
+}
+
+// UseRecovery uses a recovery code up, in the login's transaction. Of any number
+// of tries one gets true.
+func (tx *Tx) UseRecovery(userID string, hash []byte) (bool, error) {
+	done := tx.db.Delete(&recoveryRow{}, "user_id = ? AND code_hash = ?", userID, hash)
+	return done.RowsAffected == 1, wrap(done.Error, "use a recovery code")
+}
+
+// UseStep uses a one-time code up, in the login's transaction: no code of this
+// step or before counts any more. Of any number of tries one gets true.
+func (tx *Tx) UseStep(userID string, step int64) (bool, error) {
+	done := tx.db.Model(&credentialRow{}).Where("user_id = ? AND step < ?", userID, step).Update("step", step)
+	return done.RowsAffected == 1, wrap(done.Error, "use a code")
+}
+
+// ForgetFailures is what a login that worked does, in its transaction.
+func (tx *Tx) ForgetFailures(userID string) error {
+	return wrap(tx.db.Exec("UPDATE credentials SET failures = 0 WHERE user_id = ? AND failures > 0", userID).Error, "forget failures")
+}
+
+// Exempt lets a local or other person in by password until an end (S51); it takes
+// the place of a former exemption.
+func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Time, by Author) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		row := exemptionRow{UserID: userID, Reason: reason, GrantedBy: by.Who, Granted: micros(by.Now), Ends: micros(ends)}
+		if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+			return wrap(err, "exempt a person")
+		}
+		return tx.Audit(audit.Event{At: by.Now, Action: audit.Exempted, Who: by.Who, Reason: reason, User: userID,
+			Changes: []audit.Change{{Field: "ends", To: ends.UTC().Format(time.RFC3339)}}})
+	})
+}
+
+// EndExemption takes an exemption back. Without one it is nothing.
+func (s *Store) EndExemption(ctx context.Context, userID string, by Author) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		done := tx.db.Delete(&exemptionRow{}, "user_id = ?", userID)
+		if done.Error != nil || done.RowsAffected == 0 {
+			return wrap(done.Error, "end an exemption")
+		}
+		return tx.Audit(audit.Event{At: by.Now, Action: audit.ExemptionEnded, Who: by.Who, Reason: by.Reason, User: userID})
+	})
+}

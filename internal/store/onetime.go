@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"idms/internal/fault"
+	"idms/internal/roles"
+	"idms/internal/users"
+)
+
+// OneTime is an address that works once: it makes the first administrator, invites
+// a person, or lets them choose a new password.
+type OneTime struct {
+	Purpose OneTimePurpose
+	UserID  string // "" for the first administrator, who is nobody yet
+	MadeBy  string
+	Expires time.Time
+}
+
+// OneTimePurpose is what a one-time address is for.
+type OneTimePurpose string
+
+const (
+	FirstOwner  OneTimePurpose = "first_owner"
+	NewPassword OneTimePurpose = "new_password"
+)
+
+type oneTimeRow struct {
+	TokenHash []byte `gorm:"primaryKey"`
+	Purpose   string
+	UserID    string
+	MadeBy    string
+	Expires   int64
+}
+
+func (oneTimeRow) TableName() string { return "one_time_addresses" }
+
+// KeepOneTime remembers a one-time address by the hash of its token
+// (session.NewToken). An earlier one of the same purpose and person counts no
+// more.
+func (s *Store) KeepOneTime(ctx context.Context, address OneTime, tokenHash []byte) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		if err := tx.db.Delete(&oneTimeRow{}, "purpose = ? AND user_id = ?", string(address.Purpose), address.UserID).Error; err != nil {
+			return wrap(err, "forget a one-time address")
+		}
+		return wrap(tx.db.Create(&oneTimeRow{
+			TokenHash: tokenHash, Purpose: string(address.Purpose), UserID: address.UserID, MadeBy: address.MadeBy, Expires: micros(address.Expires),
+		}).Error, "keep a one-time address")
+	})
+}
+
+var errNoOneTime = fault.New(fault.NotFound, "This address has been used already, or its time is over. Ask for a new one.")
+
+// OneTime finds a one-time address without using it up, or fault.NotFound.
+func (s *Store) OneTime(ctx context.Context, tokenHash []byte, now time.Time) (OneTime, error) {
+	var row oneTimeRow
+	found := s.read.WithContext(ctx).Limit(1).Find(&row, "token_hash = ? AND expires > ?", tokenHash, micros(now))
+	if found.Error != nil {
+		return OneTime{}, wrap(found.Error, "find a one-time address")
+	}
+	if found.RowsAffected == 0 {
+		return OneTime{}, errNoOneTime
+	}
+	return row.oneTime(), nil
+}
+
+func (row oneTimeRow) oneTime() OneTime {
+	return OneTime{Purpose: OneTimePurpose(row.Purpose), UserID: row.UserID, MadeBy: row.MadeBy, Expires: instant(row.Expires)}
+}
+
+// useOneTime uses a one-time address up. Of any number of tries one gets it; the
+// others get fault.NotFound.
+func (tx *Tx) useOneTime(tokenHash []byte, now time.Time) (OneTime, error) {
+	var rows []oneTimeRow
+	err := tx.db.Raw(`DELETE FROM one_time_addresses WHERE token_hash = ? AND expires > ?
+		RETURNING token_hash, purpose, user_id, made_by, expires`, tokenHash, micros(now)).Scan(&rows).Error
+	if err != nil {
+		return OneTime{}, wrap(err, "use a one-time address")
+	}
+	if len(rows) == 0 {
+		return OneTime{}, errNoOneTime
+	}
+	return rows[0].oneTime(), nil
+}
+
+// ChooseFirstOwner uses the first administrator's address: a local owner
+// with this password's hash. Where an owner can log in already it is fault.Conflict.
+func (s *Store) ChooseFirstOwner(ctx context.Context, tokenHash []byte, profile users.Profile, passwordHash string, by Author) (userID string, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		if err := tx.lockChanges(); err != nil { // two of them at once would both be the first
+			return err
+		}
+		address, err := tx.useOneTime(tokenHash, by.Now)
+		if err != nil {
+			return err
+		}
+		if address.Purpose != FirstOwner {
+			return errNoOneTime
+		}
+		if able, err := tx.ableOwners(); err != nil || able > 0 {
+			if err == nil {
+				err = fault.New(fault.Conflict, "There is an owner already, who can make further administrators.")
+			}
+			return err
+		}
+		if userID, err = tx.createLocal(profile, roles.Owner, by); err != nil {
+			return err
+		}
+		return tx.setPassword(userID, passwordHash, by)
+	})
+	return userID, err
+}
+
+// ChoosePassword uses the address that lets its person choose a password.
+func (s *Store) ChoosePassword(ctx context.Context, tokenHash []byte, passwordHash string, by Author) (userID string, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		address, err := tx.useOneTime(tokenHash, by.Now)
+		if err != nil {
+			return err
+		}
+		if address.Purpose != NewPassword {
+			return errNoOneTime
+		}
+		userID = address.UserID
+		return tx.setPassword(userID, passwordHash, by)
+	})
+	return userID, err
+}
