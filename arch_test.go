@@ -68,6 +68,7 @@ var house = []room{
 	{0, "internal/rules", "", ""},
 	{0, "internal/fault", "", ""},
 	{0, "internal/trace", "", ""},
+	{0, "internal/roles", "", ""},
 	{0, "migrations", "", "internal/store"},
 	{0, "examples/portal", "", "cmd/idms"}, // which the demo shows
 }
@@ -103,7 +104,7 @@ var libraries = []library{
 	{"tink", []string{"github.com/tink-crypto/tink-go"}},
 	{"yaml", []string{"github.com/goccy/go-yaml"}},
 	{"argon2id", []string{"github.com/alexedwards/argon2id"}},
-	{"otp", []string{"github.com/pquerna/otp"}},
+	{"otp", []string{"github.com/pquerna/otp", "github.com/boombuler/barcode"}},
 	{"x/time", []string{"golang.org/x/time"}},
 
 	// Small vocabulary, at home everywhere but on storey 0.

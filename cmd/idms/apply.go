@@ -44,7 +44,7 @@ func (c applyCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	by := store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()}
+	by := p.byServer(c.Reason)
 	applied, err := house.store.ApplyWith(p.ctx, file, by, store.How{Prune: c.Prune, DryRun: c.DryRun || c.Rehearse})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"idms/internal/config"
 	"idms/internal/demo"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/web"
 )
@@ -79,7 +80,7 @@ func (c demoCommand) Run(p *program) (err error) {
 	if problems.Any() {
 		return problems.Err()
 	}
-	if _, err := house.store.Apply(p.ctx, file, store.Author{Who: "demo", Reason: "the demonstration", Now: p.clock()}); err != nil {
+	if _, err := house.store.Apply(p.ctx, file, store.Author{Role: roles.Owner, Who: "demo", Reason: "the demonstration", Now: p.clock()}); err != nil {
 		return err
 	}
 	site, err := house.site(cfg, true)

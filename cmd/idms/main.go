@@ -48,6 +48,7 @@ type commandLine struct {
 	Reapply  reapplyCommand  `cmd:"" help:"Apply the rules as they are now to people's last recorded assertions."`
 	Trace    traceCommand    `cmd:"" help:"Explain a login by its reference."`
 	Audit    auditCommand    `cmd:"" help:"Print who did what, from what to what: the audit trail."`
+	Admin    adminCommand    `cmd:"" help:"Administrators: who they are, making one, letting one in."`
 	Jobs     jobsCommand     `cmd:"" help:"What runs by itself."`
 	Keys     keysCommand     `cmd:"" help:"The keys that seal secrets at rest."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -35,7 +35,7 @@ func (c reapplyCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	how := login.How{By: store.Author{Who: whoami(), Reason: c.Reason}, Preview: c.DryRun}
+	how := login.How{By: p.byServer(c.Reason), Preview: c.DryRun}
 	var changed bool
 	if c.All {
 		changed, err = c.toAll(p, house, how)

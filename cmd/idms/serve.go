@@ -66,6 +66,9 @@ func (c serveCommand) Run(p *program) error {
 	for _, warning := range unreachable(cfg, records) {
 		log.Warn(warning.String())
 	}
+	if err := house.invite(p.ctx); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	log.Info("listening", "address", listener.Addr().String(), "base_urls", cfg.BaseURLs, "database", house.kind)
 	return house.serve(p.ctx, listener, web.Server(site, log))
 }

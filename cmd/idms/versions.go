@@ -54,7 +54,7 @@ func (c restoreCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	by := store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()}
+	by := p.byServer(c.Reason)
 	applied, err := house.store.Restore(p.ctx, c.Record, c.Number, by, store.How{DryRun: c.DryRun})
 	if err != nil {
 		return err

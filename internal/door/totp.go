@@ -1,9 +1,11 @@
 package door
 
 import (
+	"encoding/base32"
 	"strings"
 	"time"
 
+	"github.com/boombuler/barcode/qr"
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
@@ -49,4 +51,37 @@ func Code(typed, secret string, after int64, now time.Time) (step int64, ok bool
 		}
 	}
 	return 0, false
+}
+
+// Squares is the URL as a QR code: rows of squares, true is dark, without the
+// quiet zone of four squares around it (ISO/IEC 18004, 5.3.8).
+func (a Authenticator) Squares() ([][]bool, error) {
+	code, err := qr.Encode(a.URL, qr.M, qr.Auto)
+	if err != nil {
+		return nil, err
+	}
+	side := code.Bounds().Dx()
+	rows := make([][]bool, side)
+	for y := range rows {
+		rows[y] = make([]bool, side)
+		for x := range rows[y] {
+			red, _, _, _ := code.At(x, y).RGBA()
+			rows[y][x] = red == 0
+		}
+	}
+	return rows, nil
+}
+
+// AuthenticatorOf is the authenticator of a secret that NewAuthenticator gave, to
+// show it once more.
+func AuthenticatorOf(secret, portal, username string) (Authenticator, error) {
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	if err != nil || len(raw) != 20 {
+		return NewAuthenticator(portal, username)
+	}
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: portal, AccountName: username, Period: uint(period / time.Second), Secret: raw})
+	if err != nil {
+		return Authenticator{}, err
+	}
+	return Authenticator{Secret: key.Secret(), URL: key.URL()}, nil
 }

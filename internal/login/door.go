@@ -242,11 +242,11 @@ type Chosen struct {
 
 // Choose keeps a password that was chosen at a one-time address, uses the address
 // up, and logs its person in: who has the address is believed, whether or not the
-// door is open. Problems are fault.Invalid, each at its field.
-func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, error) {
+// door is open. With problems nothing has happened.
+func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, fault.Problems, error) {
 	invited, err := f.Invited(ctx, chosen.Token)
 	if err != nil {
-		return Ticket{}, err
+		return Ticket{}, nil, err
 	}
 	if invited.First {
 		invited.Username = chosen.Profile.Username
@@ -255,12 +255,12 @@ func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, error) {
 	if invited.First {
 		problems = append(chosen.Profile.CheckLocal(), problems...)
 	}
-	if err := problems.Err(); err != nil {
-		return Ticket{}, err
+	if problems.Any() {
+		return Ticket{}, problems, nil
 	}
 	kept, err := f.passwords.Hash(ctx, chosen.Password)
 	if err != nil {
-		return Ticket{}, err
+		return Ticket{}, nil, err
 	}
 	hash, _ := session.Hash(chosen.Token)
 	now := f.Clock()
@@ -273,11 +273,11 @@ func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, error) {
 		userID, err = f.Store.ChoosePassword(ctx, hash, kept, by)
 	}
 	if err != nil {
-		return Ticket{}, err
+		return Ticket{}, nil, err
 	}
 	who, err := f.Store.CredentialOf(ctx, userID)
 	if err != nil {
-		return Ticket{}, err
+		return Ticket{}, nil, err
 	}
 	var ticket Ticket
 	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -291,5 +291,67 @@ func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, error) {
 		ticket, err = f.openLocal(tx, who.Account, false, now)
 		return err
 	})
-	return ticket, err
+	return ticket, nil, err
+}
+
+// Factors are what a local person has set up beside their password.
+type Factors struct {
+	Authenticator bool
+	Recoveries    int // codes left
+}
+
+// Factors of a visitor who is a local person.
+func (f *Flow) Factors(ctx context.Context, who Visitor) (Factors, error) {
+	has, err := f.Store.CredentialOf(ctx, who.Account.ID)
+	return Factors{Authenticator: has.Authenticator != "", Recoveries: has.Recoveries}, err
+}
+
+// AddAuthenticator keeps the secret of an app that has proved itself with a code,
+// and returns recovery codes to be shown once. A code that is not right is
+// fault.Invalid; who is not a local person is fault.NotFound.
+func (f *Flow) AddAuthenticator(ctx context.Context, token, secret, code string) (codes []string, err error) {
+	has, err := f.local(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if has.Authenticator != "" {
+		return nil, fault.New(fault.Conflict, "You have set up an app already. Remove that one first.")
+	}
+	now := f.Clock()
+	step, ok := door.Code(code, secret, 0, now)
+	if !ok {
+		return nil, fault.New(fault.Invalid, "This is not the code that the app shows for this secret. Scan it again, and type the six digits before they change.")
+	}
+	codes, hashes := door.NewRecoveryCodes()
+	return codes, f.Store.SetAuthenticator(ctx, has.Account.ID, secret, step, hashes, store.Author{Now: now})
+}
+
+// RemoveAuthenticator takes the app and the recovery codes away from a local
+// person who proves that they know their password; otherwise fault.Denied.
+func (f *Flow) RemoveAuthenticator(ctx context.Context, token, password string) error {
+	has, err := f.local(ctx, token)
+	if err != nil {
+		return err
+	}
+	now := f.Clock()
+	if now.Before(has.Failed.Add(door.Wait(has.Failures))) {
+		return errStaysOut
+	}
+	right, err := f.passwords.Match(ctx, password, has.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !right {
+		return f.staysOut(ctx, has, Knock{}, now)
+	}
+	return f.Store.SetAuthenticator(ctx, has.Account.ID, "", 0, nil, store.Author{Now: now})
+}
+
+// local is the local person whose session this is, or fault.NotFound.
+func (f *Flow) local(ctx context.Context, token string) (store.Credential, error) {
+	visit, err := f.visit(ctx, token)
+	if err != nil {
+		return store.Credential{}, err
+	}
+	return f.Store.CredentialOf(ctx, visit.Account.ID)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -388,4 +389,80 @@ func (s *Store) EndExemption(ctx context.Context, userID string, by Author) erro
 		}
 		return tx.Audit(audit.Event{At: by.Now, Action: audit.ExemptionEnded, Who: by.Who, Reason: by.Reason, User: userID})
 	})
+}
+
+// Administrator is a person with a role.
+type Administrator struct {
+	Account      users.Account
+	Role         roles.Role
+	Record       string // key of the record through which they come
+	Local        bool
+	Able         bool // to log in, as far as idms knows
+	SecondFactor bool
+}
+
+// Administrators are all people with a role, owners first, then by username.
+func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
+	var rows []struct {
+		User          userRow `gorm:"embedded;embeddedPrefix:u_"`
+		Record        string
+		RecordState   string
+		GroupKey      string
+		Password      bool
+		Authenticator bool
+	}
+	var keys []string
+	for _, role := range roles.All() {
+		keys = append(keys, role.Group())
+	}
+	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key,
+			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL AS authenticator
+		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
+			LEFT JOIN credentials c ON c.user_id = u.id
+		WHERE m.group_key IN ? ORDER BY u_username, u_id`, keys).Scan(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "list the administrators")
+	}
+	byID := map[string]int{}
+	var list []Administrator
+	for _, row := range rows {
+		role, _ := roles.OfGroup(row.GroupKey)
+		if i, there := byID[row.User.ID]; there {
+			if role.May(list[i].Role) {
+				list[i].Role = role
+			}
+			continue
+		}
+		local := row.Record == idms.LocalKey
+		one := Administrator{Account: row.User.account(), Role: role, Record: row.Record, Local: local, SecondFactor: row.Authenticator}
+		one.Able = (one.Account.State == "" || one.Account.State == users.Enabled) &&
+			row.RecordState == string(idms.Active) && (!local || row.Password)
+		byID[row.User.ID] = len(list)
+		list = append(list, one)
+	}
+	slices.SortStableFunc(list, func(a, b Administrator) int {
+		switch {
+		case a.Role == b.Role:
+			return 0
+		case a.Role.May(b.Role):
+			return -1
+		}
+		return 1
+	})
+	return list, nil
+}
+
+// UserID finds the account of a person by record and username, case aside, or
+// fault.NotFound.
+func (s *Store) UserID(ctx context.Context, record, username string) (string, error) {
+	var ids []string
+	err := s.read.WithContext(ctx).Raw(`SELECT u.id FROM users u JOIN records r ON r.id = u.record_id
+		WHERE r.key = ? AND u.username_folded = ?`, record, users.Fold(username)).Scan(&ids).Error
+	if err != nil {
+		return "", wrap(err, "find a person")
+	}
+	if len(ids) == 0 {
+		return "", fault.New(fault.NotFound, "Nobody by this username has come through the record %s.", record)
+	}
+	return ids[0], nil
 }

@@ -29,7 +29,10 @@ func loginPageOf(around frame, choices []login.Choice, last, returnTo string) lo
 	// An unsafe path is dropped here as it would be at the begin, so that no link
 	// of ours ever carries one (M22).
 	returnTo, onward := saml.SafePath(returnTo)
-	page := loginPage{frame: around, Onward: onward && returnTo != "/"}
+	page := loginPage{frame: around, Onward: onward && returnTo != "/", Door: doorPath}
+	if page.Onward {
+		page.Door += "?" + url.Values{"return_to": {returnTo}}.Encode()
+	}
 	for _, one := range choices {
 		button := choice{
 			Label:   one.Label,

@@ -47,6 +47,8 @@ type loginPage struct {
 	Choices []choice
 	// Onward is true when the person was on the way to a page here.
 	Onward bool
+	// Door is the address at which local people log in.
+	Door string
 }
 
 // choice is one button.
@@ -86,6 +88,8 @@ type whoPage struct {
 	Elevated      bool
 	ElevatedUntil moment
 	Ends          moment
+	Role          string        // as an administrator; "" for everybody else
+	Local         bool          // has a password here
 	Groups        []login.Group // the first ones
 	GroupCount    int
 	Password      link // where the provider changes passwords; may be none

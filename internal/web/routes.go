@@ -16,6 +16,15 @@ func (s *Site) routes(e *echo.Echo) {
 	e.GET("/saml/:record/login", s.begin, s.limit) // no HEAD: it would begin a login
 	e.POST(acsRoute, s.complete, s.limit, newBodies(largePosts, bodyPatience).bound)
 
+	// The door of local people: a password instead of an identity provider
+	get(doorPath, s.doorPage)
+	e.POST(doorPath, s.knock, s.limit)
+	get(doorPath+"/choose/:token", s.choosePage)
+	e.POST(doorPath+"/choose/:token", s.choose, s.limit)
+	get("/security", s.securityPage)
+	e.POST("/security/authenticator", s.addAuthenticator)
+	e.POST("/security/authenticator/remove", s.removeAuthenticator)
+
 	// Being logged in
 	get("/", s.whoPage)
 	get("/groups", s.groupsPage)
@@ -54,6 +63,9 @@ func (s *Site) routes(e *echo.Echo) {
 		get("/dev/pages/:sample", s.samplePage)
 	}
 }
+
+// doorPath is where local people log in.
+const doorPath = "/door"
 
 // acsRoute is the one address that other sites post to.
 const acsRoute = "/saml/:record/acs"

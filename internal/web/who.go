@@ -75,6 +75,8 @@ func whoPageOf(around frame, who login.Visitor, now time.Time) whoPage {
 		Elevated:      who.Level > session.Level,
 		ElevatedUntil: moment{At: session.ElevatedUntil, Now: now},
 		Ends:          moment{At: session.Expires, Now: now},
+		Role:          string(who.Role),
+		Local:         who.Local,
 		Groups:        who.Groups[:min(firstGroups, len(who.Groups))],
 		GroupCount:    len(who.Groups),
 		Password:      linkTo(who.ChangePasswordURL),

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"idms/internal/roles"
+	"idms/internal/store"
+	"idms/internal/users"
+	"idms/internal/web"
+)
+
+type adminCommand struct {
+	List   adminListCommand   `cmd:"" default:"withargs" help:"List the administrators: who they are, and how they come in."`
+	Create adminCreateCommand `cmd:"" help:"Make a local administrator, and print the address at which they choose a password."`
+	Role   adminRoleCommand   `cmd:"" help:"Give somebody another role, or none."`
+	Unlock adminUnlockCommand `cmd:"" help:"Print an address that lets a local person in, whatever else is broken."`
+}
+
+// byServer is the author of what is done on the server's command line: who can
+// read the database and its keys there can do anything.
+func (p *program) byServer(reason string) store.Author {
+	return store.Author{Role: roles.Owner, Who: whoami(), Reason: reason, Now: p.clock()}
+}
+
+type adminListCommand struct{ settings }
+
+func (c adminListCommand) Run(p *program) error {
+	h, err := c.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	list, err := h.store.Administrators(p.ctx)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(p.stdout, "There is no administrator yet. idms serve prints an address for the first one; idms admin create NAME --email ADDRESS makes one.")
+		return err
+	}
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ROLE\tUSERNAME\tTHROUGH\tLAST LOGIN\tSTATE")
+	for _, one := range list {
+		seen := "never"
+		if !one.Account.LastSeen.IsZero() {
+			seen = one.Account.LastSeen.Format(time.DateOnly)
+		}
+		fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%s\n", one.Role, one.Account.Username, one.Record, seen, adminState(one))
+	}
+	return table.Flush()
+}
+
+func adminState(one store.Administrator) string {
+	switch {
+	case !one.Able:
+		return "cannot log in"
+	case one.SecondFactor:
+		return "password and app"
+	case one.Local:
+		return "password"
+	}
+	return "ok"
+}
+
+type adminCreateCommand struct {
+	settings
+	Username string `arg:"" help:"Username, without blanks."`
+	Email    string `required:"" help:"E-mail address." placeholder:"ADDRESS"`
+	Role     string `enum:"owner,editor,reader" default:"owner" help:"owner, editor or reader."`
+	Reason   string `help:"For the audit trail."`
+}
+
+func (c adminCreateCommand) Run(p *program) error {
+	profile := users.Profile{Username: c.Username, Email: c.Email}
+	if err := profile.CheckLocal().Err(); err != nil {
+		return err
+	}
+	h, err := c.make(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	by := p.byServer(c.Reason)
+	id, err := h.store.CreateLocal(p.ctx, profile, roles.Role(c.Role), by)
+	if err != nil {
+		return err
+	}
+	return h.printPasswordAddress(p, id, by)
+}
+
+type adminUnlockCommand struct {
+	settings
+	Username     string `arg:"" help:"Username of a local person."`
+	SecondFactor bool   `name:"without-second-factor" help:"Take the authenticator app and the recovery codes away, which are lost."`
+	Reason       string `help:"For the audit trail."`
+}
+
+func (c adminUnlockCommand) Run(p *program) error {
+	h, err := c.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	who, err := h.store.Credential(p.ctx, c.Username)
+	if err != nil {
+		return err
+	}
+	by := p.byServer(c.Reason)
+	if c.SecondFactor && who.Authenticator != "" {
+		if err := h.store.SetAuthenticator(p.ctx, who.Account.ID, "", 0, nil, by); err != nil {
+			return err
+		}
+	}
+	return h.printPasswordAddress(p, who.Account.ID, by)
+}
+
+func (h *house) printPasswordAddress(p *program, userID string, by store.Author) error {
+	token, err := h.flow.PasswordAddress(p.ctx, userID, by)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "Open this address within a day to choose a password. It works once, and logs in whoever has it:\n\n  %s\n\n",
+		h.config.Bases()[0]+web.ChoosePath(token))
+	return err
+}
+
+type adminRoleCommand struct {
+	settings
+	Username string `arg:"" help:"Username."`
+	Role     string `arg:"" enum:"owner,editor,reader,none" help:"owner, editor, reader or none."`
+	Record   string `default:"local" help:"Record through which they come; local is that of people with a password."`
+	Reason   string `help:"For the audit trail."`
+}
+
+func (c adminRoleCommand) Run(p *program) error {
+	h, err := c.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	id, err := h.store.UserID(p.ctx, c.Record, c.Username)
+	if err != nil {
+		return err
+	}
+	role := roles.Role(c.Role)
+	if c.Role == "none" {
+		role = roles.None
+	}
+	if err := h.store.SetRole(p.ctx, id, role, p.byServer(c.Reason)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%q: %s\n", c.Username, c.Role)
+	return err
+}
+
+// make opens the service's database, and makes it when it is not there yet: the
+// first administrator may be made before the service has ever run.
+func (s settings) make(p *program) (*house, error) {
+	cfg, err := s.load(p, nil)
+	if err != nil {
+		return nil, err
+	}
+	return p.open(cfg, newLog(p.stderr, cfg))
+}
+
+// invite tells in the log where the first owner is made, as long as there is
+// none. The line is the one secret that the log ever holds: it works once, for an
+// hour, and never where somebody can administer already.
+func (h *house) invite(ctx context.Context) error {
+	token, err := h.flow.FirstAddress(ctx)
+	if err != nil || token == "" {
+		return err
+	}
+	h.log.Warn("nobody administers idms yet; open this address within an hour to become its first owner",
+		"open", h.config.Bases()[0]+web.ChoosePath(token))
+	return nil
+}
