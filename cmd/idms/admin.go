@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"idms/internal/fault"
 	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/users"
@@ -16,6 +17,8 @@ type adminCommand struct {
 	List   adminListCommand   `cmd:"" default:"withargs" help:"List the administrators: who they are, and how they come in."`
 	Create adminCreateCommand `cmd:"" help:"Make a local administrator, and print the address at which they choose a password."`
 	Role   adminRoleCommand   `cmd:"" help:"Give somebody another role, or none."`
+	Exempt adminExemptCommand `cmd:"" help:"Let somebody use a password while single sign-on is enforced, until a day."`
+	Set    adminSetCommand    `cmd:"" help:"Enforce single sign-on, or shut the back door."`
 	Unlock adminUnlockCommand `cmd:"" help:"Print an address that lets a local person in, whatever else is broken."`
 }
 
@@ -177,4 +180,82 @@ func (h *house) invite(ctx context.Context) error {
 	h.log.Warn("nobody administers idms yet; open this address within an hour to become its first owner",
 		"open", h.config.Bases()[0]+web.ChoosePath(token))
 	return nil
+}
+
+type adminExemptCommand struct {
+	settings
+	Username string `arg:"" help:"Username of a local person."`
+	Until    string `help:"The last day of the exemption, as 2026-12-31, in UTC." placeholder:"DAY"`
+	End      bool   `help:"Take the exemption back."`
+	Reason   string `help:"Why; for whoever looks at it later." placeholder:"TEXT"`
+}
+
+func (c adminExemptCommand) Run(p *program) error {
+	if (c.Until == "") == !c.End {
+		return fault.New(fault.Invalid, "Give either --until DAY or --end.")
+	}
+	if !c.End && c.Reason == "" {
+		return fault.New(fault.Invalid, "Give --reason: an exemption that nobody can explain is not one.")
+	}
+	var ends time.Time
+	if !c.End {
+		day, err := time.Parse(time.DateOnly, c.Until)
+		if err != nil {
+			return fault.New(fault.Invalid, "Write the day as 2026-12-31, not %q.", c.Until)
+		}
+		if ends = day.AddDate(0, 0, 1); !ends.After(p.clock()) {
+			return fault.New(fault.Invalid, "%s is over. Choose a day that is still to come.", c.Until)
+		}
+	}
+	h, err := c.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	who, err := h.store.Credential(p.ctx, c.Username)
+	if err != nil {
+		return err
+	}
+	by := p.byServer(c.Reason)
+	if c.End {
+		return h.store.EndExemption(p.ctx, who.Account.ID, by)
+	}
+	return h.store.Exempt(p.ctx, who.Account.ID, c.Reason, ends, by)
+}
+
+type adminSetCommand struct {
+	settings
+	SingleSignOn string `enum:"enforced,optional," default:"" help:"enforced or optional." placeholder:"WAY"`
+	BackDoor     string `enum:"open,shut," default:"" help:"open or shut." placeholder:"WAY"`
+	Reason       string `help:"For the audit trail."`
+}
+
+func (c adminSetCommand) Run(p *program) error {
+	h, err := c.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	now, err := h.store.Settings(p.ctx)
+	if err != nil {
+		return err
+	}
+	if c.SingleSignOn != "" {
+		now.Enforced = c.SingleSignOn == "enforced"
+	}
+	if c.BackDoor != "" {
+		now.DoorShut = c.BackDoor == "shut"
+	}
+	if err := h.store.SetSettings(p.ctx, now, p.byServer(c.Reason)); err != nil {
+		return err
+	}
+	way, back := "optional", "open"
+	if now.Enforced {
+		way = "enforced"
+	}
+	if now.DoorShut {
+		back = "shut"
+	}
+	_, err = fmt.Fprintf(p.stdout, "single sign-on: %s\nback door: %s\n", way, back)
+	return err
 }

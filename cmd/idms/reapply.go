@@ -11,7 +11,6 @@ import (
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/login"
-	"idms/internal/store"
 )
 
 type reapplyCommand struct {

@@ -50,6 +50,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Recorded, "recorded_assertions", "user_id", "at <= ?", now.Add(-s.retention.Assertions)},
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
+		{&purged.Codes, "one_time_addresses", "token_hash", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
 	} {
 		if step.before.IsZero() {
