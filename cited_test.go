@@ -27,8 +27,7 @@ func promised() []string {
 	span("S%d", 40, 44)
 	span("S%d", 50, 55)
 	span("S%d", 60, 62)
-	span("M%02d", 1, 23)
-	span("M%02d", 25, 26)
+	span("M%02d", 1, 26)
 	return append(rules, "L1", "L3", "L5", "L7")
 }
 

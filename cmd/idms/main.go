@@ -50,6 +50,7 @@ type commandLine struct {
 	Audit    auditCommand    `cmd:"" help:"Print who did what, from what to what: the audit trail."`
 	Admin    adminCommand    `cmd:"" help:"Administrators: who they are, making one, letting one in."`
 	Jobs     jobsCommand     `cmd:"" help:"What runs by itself."`
+	Sessions sessionsCommand `cmd:"" help:"Who is logged in, and logging them out."`
 	Keys     keysCommand     `cmd:"" help:"The keys that seal secrets at rest."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

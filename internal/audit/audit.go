@@ -53,7 +53,9 @@ const (
 	LoggedOut        Action = "logged_out"
 	PortalEntered    Action = "portal_entered"    // a session was handed over to a portal's own host
 	HandOverRefused  Action = "hand_over_refused" // a code came too late, or from another browser or portal
-	SessionsEnded    Action = "sessions_ended"    // by somebody else than their person
+	SessionsEnded    Action = "sessions_ended"    // by somebody else than their person: an administrator, the system, the identity provider
+	LogoutAnswered   Action = "logout_answered"   // the identity provider says how a logout went there (M24)
+	LogoutRefused    Action = "logout_refused"    // a logout message on which the verifier failed
 	RulesApplied     Action = "rules_applied"     // to a person's last recorded assertion (S43)
 
 	RecordCreated Action = "record_created"

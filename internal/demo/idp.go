@@ -35,6 +35,7 @@ type Config struct {
 type IdP struct {
 	Config
 	provider   crewjam.IdentityProvider
+	ownKey     saml.Key
 	services   map[string]service // by entity ID
 	serviceKey saml.Key
 	mux        *http.ServeMux
@@ -84,13 +85,18 @@ func New(c Config) (*IdP, error) {
 	if err != nil {
 		return nil, err
 	}
+	sloURL, err := at("/slo")
+	if err != nil {
+		return nil, err
+	}
 	validity := validFor
 	p := &IdP{
 		Config: c,
 		provider: crewjam.IdentityProvider{
 			Key: own.Private, Certificate: own.Certificate, SignatureMethod: rsaSHA256,
-			MetadataURL: metadataURL, SSOURL: ssoURL, ValidDuration: &validity,
+			MetadataURL: metadataURL, SSOURL: ssoURL, LogoutURL: sloURL, ValidDuration: &validity,
 		},
+		ownKey:     own,
 		services:   map[string]service{},
 		serviceKey: services,
 		mux:        http.NewServeMux(),
@@ -106,6 +112,9 @@ func New(c Config) (*IdP, error) {
 	p.mux.HandleFunc("POST /sso", p.sso)
 	p.mux.HandleFunc("POST /start", p.start)
 	p.mux.HandleFunc("GET /logout", p.logout)
+	p.mux.HandleFunc("GET /slo", p.singleLogout)
+	p.mux.HandleFunc("POST /slo", p.singleLogout)
+	p.mux.HandleFunc("POST /logout-everywhere", p.logOutEverywhere)
 	p.mux.HandleFunc("GET /demo.css", static("text/css; charset=utf-8", "demo.css"))
 	p.mux.HandleFunc("GET /favicon.svg", static("image/svg+xml", "favicon.svg"))
 	p.mux.HandleFunc("GET /post.js", static("text/javascript; charset=utf-8", "post.js"))
@@ -424,9 +433,14 @@ func (p *IdP) refuse(w http.ResponseWriter, request *crewjam.IdpAuthnRequest, re
 	})
 }
 
-// logout forgets who is in front of the browser.
-func (p *IdP) logout(w http.ResponseWriter, r *http.Request) {
+// forget forgets who is in front of the browser.
+func forget(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{Name: knownCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// logout forgets who is in front of the browser.
+func (p *IdP) logout(w http.ResponseWriter, _ *http.Request) {
+	forget(w)
 	p.show(w, http.StatusOK, "message.html", messagePage{
 		Title: "You are logged out", Sentence: "The demo identity provider has forgotten you.", Service: p.ServiceURL,
 	})
@@ -505,6 +519,7 @@ type lobbyPage struct {
 	RelayState string
 	Landing    string
 	ServiceURL string
+	Known      *entry // somebody who is logged in here
 	People     []entry
 }
 
@@ -515,6 +530,9 @@ func (p *IdP) lobby(w http.ResponseWriter, r *http.Request) {
 			page.Service, page.Record, page.RelayState, page.Landing = record.Name, record.Key, record.RelayState, record.Landing
 			page.People = entries(record.Key, question{})
 		}
+	}
+	if known, ok := p.remembered(r); ok {
+		page.Known = &entry{Username: known.Person.Username, Name: known.Person.Name()}
 	}
 	p.show(w, http.StatusOK, "lobby.html", page)
 }

@@ -9,6 +9,8 @@ import (
 	"text/template"
 
 	_ "embed"
+
+	"idms/internal/saml"
 )
 
 // The records of the demonstration, by key.
@@ -21,14 +23,16 @@ const (
 // demoRecord is what the provider needs to know of a record.
 type demoRecord struct {
 	Key, Name string
+	// LogoutBinding is how single logout travels to the record; "" is not at all.
+	LogoutBinding saml.Binding
 	// RelayState and Landing are of the record that takes logins which the
 	// provider starts.
 	RelayState, Landing string
 }
 
 var records = []demoRecord{
-	{Key: Acme, Name: "Acme"},
-	{Key: Globex, Name: "Globex", RelayState: "globex-start", Landing: "/groups"},
+	{Key: Acme, Name: "Acme", LogoutBinding: saml.Redirect},
+	{Key: Globex, Name: "Globex", LogoutBinding: saml.POST, RelayState: "globex-start", Landing: "/groups"},
 	{Key: Initech, Name: "Initech"},
 }
 
@@ -60,14 +64,15 @@ func (p *IdP) RecordsFile() ([]byte, error) {
 	}
 	var buffer bytes.Buffer
 	err = recordsTemplate.Execute(&buffer, struct {
-		Metadata, Issuer, SSO, Logout, Certificate string
-		Password, SmartCard                        string
-		RelayState, Landing                        string
-		Teams                                      []string
+		Metadata, Issuer, SSO, SLO, Logout, Certificate string
+		Password, SmartCard                             string
+		RelayState, Landing                             string
+		Teams                                           []string
 	}{
 		Metadata:    string(metadata),
 		Issuer:      p.EntityID(),
 		SSO:         p.provider.SSOURL.String(),
+		SLO:         p.provider.LogoutURL.String(),
 		Logout:      p.LogoutURL(),
 		Certificate: base64.StdEncoding.EncodeToString(p.provider.Certificate.Raw),
 		Password:    password,

@@ -60,7 +60,9 @@ type samlDocument struct {
 	Issuer           string       `json:"issuer,omitempty"`
 	SSOURL           string       `json:"sso_url,omitempty"`
 	SSOBinding       saml.Binding `json:"sso_binding,omitempty"`
-	LogoutURL        string       `json:"logout_url,omitempty"`
+	SLOURL           string       `json:"slo_url,omitempty"`
+	SLOAnswerURL     string       `json:"slo_answer_url,omitempty"`
+	SLOBinding       saml.Binding `json:"slo_binding,omitempty"`
 	Certificates     []string     `json:"certificates,omitempty"`
 	CertificateFiles []string     `json:"certificate_files,omitempty"`
 	ChangePassword   string       `json:"change_password_url,omitempty"`
@@ -77,6 +79,9 @@ type samlDocument struct {
 	ForceAuthn      bool               `json:"force_authn,omitempty"`
 	RequestContexts bool               `json:"request_auth_contexts,omitempty"`
 	CustomLoginURL  string             `json:"custom_login_url,omitempty"`
+
+	SingleLogout bool   `json:"single_logout,omitempty"`
+	LogoutURL    string `json:"logout_url,omitempty"`
 
 	Signed                    saml.Signed    `json:"signed,omitempty"`
 	AllowUnsolicited          bool           `json:"allow_unsolicited,omitempty"`
@@ -172,11 +177,12 @@ func documentOf(r Record) recordDocument {
 		Key: r.Key, Name: r.Name, State: r.State,
 		Button: buttonDocument{Label: r.Button.Label, Icon: base64.StdEncoding.EncodeToString(r.Button.Icon)},
 		SAML: samlDocument{
-			Metadata: s.Metadata, Issuer: s.Issuer, SSOURL: s.SSOURL, SSOBinding: s.SSOBinding, LogoutURL: s.LogoutURL, Certificates: s.Certificates,
-			ChangePassword: s.ChangePasswordURL,
-			SPIssuer:       s.SPIssuer, Audience: s.Audience, Origin: s.Origin, PreviousOrigins: s.PreviousOrigins,
+			Metadata: s.Metadata, Issuer: s.Issuer, SSOURL: s.SSOURL, SSOBinding: s.SSOBinding, Certificates: s.Certificates,
+			SLOURL: s.SLOURL, SLOAnswerURL: s.SLOAnswerURL, SLOBinding: s.SLOBinding, ChangePassword: s.ChangePasswordURL,
+			SPIssuer: s.SPIssuer, Audience: s.Audience, Origin: s.Origin, PreviousOrigins: s.PreviousOrigins,
 			RequestBinding: s.RequestBinding, SignRequests: s.SignRequests, Canonicalizer: s.Canonicalizer, NameIDFormat: s.NameIDFormat,
 			ForceAuthn: s.ForceAuthn, RequestContexts: s.RequestContexts, CustomLoginURL: s.CustomLoginURL,
+			SingleLogout: s.SingleLogout, LogoutURL: s.LogoutURL,
 			Signed: s.Signed, AllowUnsolicited: s.AllowUnsolicited, RelayState: s.RelayState, Landing: s.Landing,
 			RefuseExpiredCertificates: s.RefuseExpiredCertificates,
 			Legacy:                    legacyDocument{s.LegacySHA1, s.LegacyCBC, s.LegacyInclusiveC14N},
@@ -299,11 +305,13 @@ func (d buttonDocument) button(open opener) (Button, fault.Problems) {
 func (d samlDocument) settings(open opener) (saml.Settings, fault.Problems) {
 	var problems fault.Problems
 	s := saml.Settings{
-		Metadata: d.Metadata, Issuer: d.Issuer, SSOURL: d.SSOURL, SSOBinding: d.SSOBinding, LogoutURL: d.LogoutURL,
+		Metadata: d.Metadata, Issuer: d.Issuer, SSOURL: d.SSOURL, SSOBinding: d.SSOBinding,
+		SLOURL: d.SLOURL, SLOAnswerURL: d.SLOAnswerURL, SLOBinding: d.SLOBinding,
 		Certificates: slices.Clone(d.Certificates), ChangePasswordURL: d.ChangePassword,
 		SPIssuer: d.SPIssuer, Audience: d.Audience, Origin: d.Origin, PreviousOrigins: d.PreviousOrigins,
 		RequestBinding: d.RequestBinding, SignRequests: d.SignRequests, Canonicalizer: d.Canonicalizer, NameIDFormat: d.NameIDFormat,
 		ForceAuthn: d.ForceAuthn, RequestContexts: d.RequestContexts, CustomLoginURL: d.CustomLoginURL,
+		SingleLogout: d.SingleLogout, LogoutURL: d.LogoutURL,
 		Signed: d.Signed, AllowUnsolicited: d.AllowUnsolicited, RelayState: d.RelayState, Landing: d.Landing,
 		ClockSkew: saml.DefaultClockSkew, RefuseExpiredCertificates: d.RefuseExpiredCertificates,
 		LegacySHA1: d.Legacy.SHA1, LegacyCBC: d.Legacy.CBC, LegacyInclusiveC14N: d.Legacy.InclusiveC14N,

@@ -76,6 +76,10 @@ records:
       issuer: https://idp.example.com
       sso_url: https://idp.example.com/sso
       sso_binding: redirect
+      single_logout: true
+      slo_url: https://idp.example.com/slo
+      slo_answer_url: https://idp.example.com/slo/done
+      slo_binding: redirect
       logout_url: https://idp.example.com/bye
       change_password_url: https://idp.example.com/password
       certificate_files: [acme.der]

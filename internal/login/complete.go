@@ -81,6 +81,9 @@ func (a *attempt) prove(ctx context.Context) error {
 	}
 	leave, ok := a.enter(ctx)
 	if !ok {
+		if ctx.Err() == nil {
+			a.steps.Refuse(noPlace(cap(a.verifying)))
+		}
 		return ctx.Err()
 	}
 	defer leave()
@@ -145,23 +148,27 @@ func (a *attempt) isAwaited(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// patience is how long a response waits for a place among those verified.
+// patience is how long a message waits for a place among those verified.
 const patience = 5 * time.Second
 
-// enter waits for a place, so that a crowd of large responses cannot take all
+// enter waits for a place, so that a crowd of large messages cannot take all
 // memory (M01).
-func (a *attempt) enter(ctx context.Context) (leave func(), ok bool) {
+func (f *Flow) enter(ctx context.Context) (leave func(), ok bool) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case a.verifying <- struct{}{}:
-		return func() { <-a.verifying }, true
+	case f.verifying <- struct{}{}:
+		return func() { <-f.verifying }, true
 	case <-timer.C:
-		a.steps.Refuse(trace.Step{Name: stepPlace, Rule: "M01", Code: trace.Busy,
-			Looked: fmt.Sprintf("one of %d places", cap(a.verifying)), Found: fmt.Sprintf("none within %v", patience)})
 	case <-ctx.Done():
 	}
 	return nil, false
+}
+
+// noPlace is the refusal of a message that found none of so many places.
+func noPlace(places int) trace.Step {
+	return trace.Step{Name: stepPlace, Rule: "M01", Code: trace.Busy,
+		Looked: fmt.Sprintf("one of %d places", places), Found: fmt.Sprintf("none within %v", patience)}
 }
 
 func (a *attempt) expect() saml.Expect {
@@ -340,7 +347,7 @@ func (a *attempt) open(tx *store.Tx, decision idms.Decision, account users.Accou
 	}
 	if a.purpose() == idms.Elevate {
 		until := earlier(expires, a.now.Add(a.Times.Elevation))
-		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, a.assertion.AuthnContext, until)
+		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, a.assertion.AuthnContext, until, a.assertion.NameID, a.assertion.SessionIndex)
 		alive = alive && a.now.Before(ends) // it may have expired, and not be purged yet
 		if err == nil && !alive {
 			a.steps.Refuse(trace.Step{Name: stepSession, Rule: "S26", Code: trace.RequestExpired,

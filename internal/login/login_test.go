@@ -329,7 +329,7 @@ func TestS26AnElevationForASessionThatEndedOpensNone(t *testing.T) {
 	var b browser
 	h.logIn(&b)
 	request := h.elevate(&b)
-	if _, err := h.End(t.Context(), b.session); err != nil {
+	if err := h.End(t.Context(), b.session); err != nil {
 		t.Fatal(err)
 	}
 	outcome := h.post(&b, h.answer(request).With(withSmartcard))
@@ -509,14 +509,17 @@ func TestLoggingOutEndsTheSessionHere(t *testing.T) {
 	h := onSQLite(t, func(r *idms.Record) { r.SAML.LogoutURL = "https://idp.example.test/goodbye" })
 	var b browser
 	h.logIn(&b)
-	logoutURL, err := h.End(t.Context(), b.session)
-	if err != nil || logoutURL != "https://idp.example.test/goodbye" {
-		t.Errorf("end: %q, %v", logoutURL, err)
+	left, err := h.Leave(t.Context(), b.session, login.Departure{})
+	if err != nil || left != (login.Left{Record: "corp"}) {
+		t.Errorf("leave: %+v, %v", left, err)
+	}
+	if onward, err := h.Onward(t.Context(), left.Record); err != nil || onward != "https://idp.example.test/goodbye" {
+		t.Errorf("onward: %q, %v", onward, err)
 	}
 	if h.loggedIn(&b) {
 		t.Error("the session goes on")
 	}
-	if _, err := h.End(t.Context(), b.session); err != nil {
+	if _, err := h.Leave(t.Context(), b.session, login.Departure{}); err != nil {
 		t.Errorf("a second time: %v", err)
 	}
 	if event := h.events(t)[0]; event.Action != audit.LoggedOut {

@@ -8,7 +8,6 @@ import (
 	"idms/internal/audit"
 	"idms/internal/console"
 	"idms/internal/fault"
-	"idms/internal/idms"
 	"idms/internal/session"
 	"idms/internal/store"
 	"idms/internal/users"
@@ -197,41 +196,4 @@ func (f *Flow) EndElevationAtPortal(ctx context.Context, token, portal string) e
 		return errNotLoggedIn
 	}
 	return f.Store.EndElevation(ctx, visit.Session.ID, f.Clock())
-}
-
-// EndAtPortal ends the session of a token that belongs to portal, everywhere. It
-// returns the key of the session's record, or "" when there was no session.
-func (f *Flow) EndAtPortal(ctx context.Context, token, portal string) (record string, err error) {
-	hash, ok := session.Hash(token)
-	if !ok {
-		return "", nil
-	}
-	now := f.Clock()
-	visit, belongs, unknown := f.Store.PortalSession(ctx, hash, now)
-	if unknown == nil && belongs != portal {
-		return "", nil
-	}
-	// As in End: also when it opens nothing at the moment.
-	if _, err := f.Store.EndPortalSession(ctx, hash, portal); err != nil {
-		return "", err
-	}
-	if fault.KindOf(unknown) == fault.NotFound {
-		return "", nil
-	}
-	if unknown != nil {
-		return "", unknown
-	}
-	return visit.Record.Key, f.loggedOut(ctx, visit, now)
-}
-
-// LogoutURL is where the provider of a record ends its own session, or "".
-func (f *Flow) LogoutURL(ctx context.Context, recordKey string) (string, error) {
-	if recordKey == idms.LocalKey {
-		return "", nil
-	}
-	c, err := f.connection(ctx, recordKey)
-	if err != nil {
-		return "", err
-	}
-	return c.record.SAML.LogoutURL, nil
 }

@@ -182,14 +182,7 @@ func (f *Flow) Trace(ctx context.Context, ref string) (Trace, error) {
 // verified, what came, and every rule with what it looked for and found.
 func (t Trace) Print(w io.Writer) error {
 	var text strings.Builder
-	how := "refused: " + string(t.Code)
-	if t.Admitted {
-		how = "admitted"
-	}
-	what := "Login"
-	if t.Purpose == idms.Reapply {
-		what = "No login: rules applied to the last one," // S43
-	}
+	what, how := t.heading()
 	fmt.Fprintf(&text, "%s %s, %s, %s\n", what, t.Ref, t.At.Format(time.RFC3339), how)
 	fmt.Fprintf(&text, "Record %s, version %d; purpose: %s\n\nVerification:\n", t.Record, t.Version, t.Purpose)
 	for _, step := range t.Protocol {

@@ -104,35 +104,26 @@ func (f *Flow) EndElevation(ctx context.Context, token string) error {
 	return f.Store.EndElevation(ctx, visit.Session.ID, f.Clock())
 }
 
-// End ends a session here. logoutURL is the provider's, to offer the person, or
-// "" when the record has none. Ending what has ended already is nothing.
-func (f *Flow) End(ctx context.Context, token string) (logoutURL string, err error) {
+// End ends a session here that another one takes the place of: its provider is
+// told nothing. Ending what has ended already is nothing.
+func (f *Flow) End(ctx context.Context, token string) error {
 	hash, ok := session.Hash(token)
 	if !ok {
-		return "", nil
+		return nil
 	}
 	now := f.Clock()
 	visit, unknown := f.Store.Session(ctx, hash, now)
-	// Also when it opens nothing at the moment: who is unblocked later has logged
-	// out all the same.
 	if _, err := f.Store.EndSession(ctx, hash); err != nil {
-		return "", err
+		return err
 	}
 	if fault.KindOf(unknown) == fault.NotFound {
-		return "", nil
+		return nil
 	}
 	if unknown != nil {
-		return "", unknown
+		return unknown
 	}
-	if err := f.loggedOut(ctx, visit, now); err != nil {
-		return "", err
-	}
-	return f.LogoutURL(ctx, visit.Record.Key)
-}
-
-// loggedOut tells the audit trail.
-func (f *Flow) loggedOut(ctx context.Context, visit store.Visit, now time.Time) error {
-	return f.Store.Audit(ctx, audit.Event{At: now, Action: audit.LoggedOut, Record: visit.Record.Key, User: visit.Account.ID})
+	return f.Store.Audit(ctx, audit.Event{At: now, Action: audit.LoggedOut, Record: visit.Record.Key, User: visit.Account.ID,
+		Changes: store.EndedSessions([]string{visit.Session.ID})})
 }
 
 // Choices are the ways to log in: the active records, by name.

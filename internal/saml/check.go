@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -21,11 +22,8 @@ const (
 // without problems make an IdP, an SP and requests.
 func (s Settings) Check() fault.Problems {
 	idp, _, problems := s.provider()
-	if s.LogoutURL != "" {
-		_, err := parseURL(s.LogoutURL)
-		problems.AddError("logout_url", err)
-	}
 	s.checkBinding(&problems, idp)
+	s.checkLogout(&problems, idp)
 	return append(problems, s.CheckOurs()...)
 }
 
@@ -39,6 +37,10 @@ func (s Settings) CheckOurs() fault.Problems {
 		_, err := parseURL(s.ChangePasswordURL)
 		problems.AddError("change_password_url", err)
 	}
+	if s.LogoutURL != "" {
+		_, err := parseURL(s.LogoutURL)
+		problems.AddError("logout_url", err)
+	}
 	s.checkService(&problems)
 	s.checkRequests(&problems)
 	s.checkResponses(&problems)
@@ -48,7 +50,7 @@ func (s Settings) CheckOurs() fault.Problems {
 
 // NamesProvider is true when anything at all is said of the identity provider.
 func (s Settings) NamesProvider() bool {
-	return s.Metadata != "" || s.Issuer != "" || s.SSOURL != "" || s.LogoutURL != "" || len(s.Certificates) > 0
+	return s.Metadata != "" || s.Issuer != "" || s.SSOURL != "" || s.SLOURL != "" || len(s.Certificates) > 0
 }
 
 // IdP derives the identity provider from the metadata and the values given by
@@ -88,11 +90,7 @@ func (s Settings) provider() (idp IdP, notes []string, problems fault.Problems) 
 		}
 	}
 
-	// Where the signed-out page sends people is for the administrator to say:
-	// it may be a plain page, which no metadata names.
-	if s.LogoutURL != "" {
-		idp.Logout = slices.Insert(idp.Logout, 0, Endpoint{Redirect, s.LogoutURL})
-	}
+	s.addSLO(&idp, &problems)
 
 	s.addCertificates(&idp, &problems)
 	if len(idp.Certificates) == 0 && len(s.Certificates) == 0 && (read || s.Metadata == "") {
@@ -162,6 +160,60 @@ func (s Settings) addSSO(idp *IdP, problems *fault.Problems) {
 		return
 	}
 	idp.SSO = same
+}
+
+// addSLO is addSSO for single logout, where one address speaks one binding.
+func (s Settings) addSLO(idp *IdP, problems *fault.Problems) {
+	if s.SLOBinding != "" && !isBinding(s.SLOBinding) {
+		problems.Add("slo_binding", "Choose redirect or post.")
+	}
+	if s.SLOURL == "" {
+		if s.SLOAnswerURL != "" {
+			problems.Add("slo_answer_url", "Enter the provider's address for logout requests as well, or empty this field: metadata names both.")
+		}
+		return
+	}
+	if err := parseSSOURL(s.SLOURL); err != nil {
+		problems.AddError("slo_url", err)
+		return
+	}
+	byHand, answers := Endpoint{cmp.Or(s.SLOBinding, Redirect), s.SLOURL}, Endpoint{cmp.Or(s.SLOBinding, Redirect), s.SLOURL}
+	if s.SLOAnswerURL != "" {
+		if err := parseSSOURL(s.SLOAnswerURL); err != nil {
+			problems.AddError("slo_answer_url", err)
+			return
+		}
+		answers.URL = s.SLOAnswerURL
+	}
+	if len(idp.Logout) == 0 {
+		idp.Logout, idp.LogoutAnswers = []Endpoint{byHand}, []Endpoint{answers}
+		return
+	}
+	var same, sameAnswers []Endpoint
+	for i, offered := range idp.Logout {
+		if offered.URL == s.SLOURL && (s.SLOBinding == "" || s.SLOBinding == offered.Binding) &&
+			(s.SLOAnswerURL == "" || s.SLOAnswerURL == idp.LogoutAnswers[i].URL) {
+			same, sameAnswers = append(same, offered), append(sameAnswers, idp.LogoutAnswers[i])
+		}
+	}
+	if len(same) == 0 {
+		problems.Add("slo_url", "The metadata names other addresses for single logout (%s). Empty the fields of single logout, or paste metadata with these addresses.", endpointNames(idp.Logout))
+		return
+	}
+	idp.Logout, idp.LogoutAnswers = same, sameAnswers
+}
+
+// checkLogout: a provider that cannot be told of a logout makes no single one.
+func (s Settings) checkLogout(problems *fault.Problems, idp IdP) {
+	if _, _, offered := s.SLO(idp, ""); offered || !s.SingleLogout {
+		return
+	}
+	switch {
+	case len(idp.Logout) > 0 && isBinding(s.SLOBinding):
+		problems.Add("slo_binding", "The provider does not take logout messages by %s. Choose the other binding, or leave the choice to us.", s.SLOBinding)
+	case s.SLOURL == "":
+		problems.Add("single_logout", "Nothing says where the provider takes logout requests. Enter its single logout URL, paste metadata that names one, or switch this off.")
+	}
 }
 
 func endpointNames(endpoints []Endpoint) string {

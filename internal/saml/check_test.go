@@ -207,7 +207,12 @@ func TestTheProviderIsPutTogetherFromMetadataAndValuesByHand(t *testing.T) {
 			s := byHand(t)
 			s.LogoutURL, s.Certificates = "https://idp.example/bye", []string{certificateFile(t, "a"), bareCertificate(t, "a") + "\n", certificateFile(t, "b")}
 			return s
-		}(), "entity https://idp.example/\n" + redirectOnly + "logout redirect https://idp.example/bye\nkey A\nkey B\n"},
+		}(), "entity https://idp.example/\n" + redirectOnly + "key A\nkey B\n"},
+		{"by hand: single logout by POST", func() Settings {
+			s := byHand(t)
+			s.SingleLogout, s.SLOURL, s.SLOBinding = true, "https://idp.example/slo", POST
+			return s
+		}(), "entity https://idp.example/\n" + redirectOnly + "logout post https://idp.example/slo\nkey A\n"},
 		{"metadata without a sign-on address, the address by hand", Settings{Metadata: noSSO, SSOURL: "https://idp.example/sso"}, "entity https://idp.example/\n" + redirectOnly + "key A\n"},
 		{"metadata without a certificate, the certificate by hand", Settings{Metadata: noKey, Certificates: []string{certificateFile(t, "b")}}, "entity https://idp.example/\n" + redirectOnly + "key B\n"},
 		{"of two addresses in metadata, the one by hand", Settings{

@@ -2,6 +2,7 @@ package saml
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -232,14 +233,14 @@ func (e entity) idp() (idp IdP, notes []string, err error) {
 	if idp.WantRequestsSigned, err = metadataBool(role, "WantAuthnRequestsSigned"); err != nil {
 		return IdP{}, nil, err
 	}
-	if idp.SSO, notes, err = readEndpoints(role, "SingleSignOnService"); err != nil {
+	if idp.SSO, _, notes, err = readEndpoints(role, "SingleSignOnService"); err != nil {
 		return IdP{}, nil, err
 	}
-	logout, logoutNotes, err := readEndpoints(role, "SingleLogoutService")
+	logout, answers, logoutNotes, err := readEndpoints(role, "SingleLogoutService")
 	if err != nil {
 		return IdP{}, nil, err
 	}
-	idp.Logout = logout
+	idp.Logout, idp.LogoutAnswers = logout, answers
 	notes = append(notes, logoutNotes...)
 	certificates, keyNotes, err := readKeys(role)
 	if err != nil {
@@ -259,27 +260,33 @@ func (e entity) idp() (idp IdP, notes []string, err error) {
 }
 
 // readEndpoints takes the two bindings that a browser carries; the others
-// (SOAP, artifact, Shibboleth 1) are not for us.
-func readEndpoints(role *etree.Element, tag string) (endpoints []Endpoint, notes []string, err error) {
+// (SOAP, artifact, Shibboleth 1) are not for us. answers has, for each endpoint,
+// where answers go: its ResponseLocation, if it has one (SAML metadata 2.2.2).
+func readEndpoints(role *etree.Element, tag string) (endpoints, answers []Endpoint, notes []string, err error) {
 	for _, element := range metadataChildren(role, tag) {
 		binding, ok := metadataBinding(element)
 		if !ok {
 			continue
 		}
 		location, _ := attribute(element, "Location")
-		location = strings.TrimSpace(location)
-		if err := parseSSOURL(location); err != nil {
+		answer, elsewhere := attribute(element, "ResponseLocation")
+		if !elsewhere {
+			answer = location
+		}
+		location, answer = strings.TrimSpace(location), strings.TrimSpace(answer)
+		if err := cmp.Or(parseSSOURL(location), parseSSOURL(answer)); err != nil {
 			notes = append(notes, fmt.Sprintf("The %s address %s of the metadata is not used. %s", tag, shown(location), fault.Sentence(err)))
 			continue
 		}
 		if endpoint := (Endpoint{binding, location}); !slices.Contains(endpoints, endpoint) {
 			endpoints = append(endpoints, endpoint)
+			answers = append(answers, Endpoint{binding, answer})
 		}
 	}
 	if len(endpoints) > maxEndpoints {
-		return nil, nil, fault.New(fault.Invalid, "The metadata lists more than %d addresses of %s. Remove those that are not used.", maxEndpoints, tag)
+		return nil, nil, nil, fault.New(fault.Invalid, "The metadata lists more than %d addresses of %s. Remove those that are not used.", maxEndpoints, tag)
 	}
-	return endpoints, notes, nil
+	return endpoints, answers, notes, nil
 }
 
 func metadataBinding(element *etree.Element) (Binding, bool) {

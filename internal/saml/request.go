@@ -206,13 +206,18 @@ func redirectRequest(builder *saml2.SAMLServiceProvider, document *etree.Documen
 			ordered = append(ordered, parameter)
 		}
 	}
-	separator := "?"
-	if strings.HasSuffix(to.URL, "?") || strings.HasSuffix(to.URL, "&") {
-		separator = ""
-	} else if strings.Contains(to.URL, "?") {
-		separator = "&"
+	return Outgoing{Binding: Redirect, URL: to.URL + querySeparator(to.URL) + strings.Join(ordered, "&")}, nil
+}
+
+// querySeparator is what goes between an address and more of a query.
+func querySeparator(address string) string {
+	switch {
+	case strings.HasSuffix(address, "?") || strings.HasSuffix(address, "&"):
+		return ""
+	case strings.Contains(address, "?"):
+		return "&"
 	}
-	return Outgoing{Binding: Redirect, URL: to.URL + separator + strings.Join(ordered, "&")}, nil
+	return "?"
 }
 
 // isNCName holds for what NewRequestID makes and for any other ASCII xs:ID.

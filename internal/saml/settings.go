@@ -16,7 +16,9 @@ type Settings struct {
 	Issuer       string   // Identity Provider Issuer: its entity ID
 	SSOURL       string   // by hand
 	SSOBinding   Binding  // by hand: the binding SSOURL speaks; "" is redirect
-	LogoutURL    string   // by hand: where the signed-out page offers to go
+	SLOURL       string   // by hand: takes logout requests
+	SLOAnswerURL string   // by hand: takes logout responses; "" is SLOURL
+	SLOBinding   Binding  // that our logout messages take, and SLOURL speaks; "" is redirect where offered, else POST
 	Certificates []string // by hand: PEM, or bare base64 of DER
 
 	ChangePasswordURL string // the provider's page for it, shown to the record's people
@@ -30,11 +32,15 @@ type Settings struct {
 	// Requests.
 	RequestBinding  Binding // how the AuthnRequest travels; "" is redirect where offered, else POST
 	SignRequests    bool
-	Canonicalizer   Canonicalizer // of signed POST requests
+	Canonicalizer   Canonicalizer // of signed POST requests and logout messages
 	NameIDFormat    string        // "" asks for none
 	ForceAuthn      bool          // S54
 	RequestContexts bool          // ask for AllowedContexts (S20)
 	CustomLoginURL  string        // replaces our request (S55)
+
+	// The end of a session.
+	SingleLogout bool   // the provider hears of a logout here, and may end sessions here (M24)
+	LogoutURL    string // where people go on after logging out; "" is our own page
 
 	// Responses.
 	Signed                    Signed
@@ -77,7 +83,8 @@ const (
 	SignedBoth      Signed = "both"
 )
 
-// Canonicalizer is the canonicalisation of our signed POST messages.
+// Canonicalizer is the canonicalisation of our signed POST messages: requests and
+// all messages of single logout.
 type Canonicalizer string
 
 const (
@@ -99,6 +106,7 @@ type Endpoint struct {
 type IdP struct {
 	EntityID           string
 	SSO, Logout        []Endpoint
+	LogoutAnswers      []Endpoint          // one for each of Logout: where the answers to its requests go
 	Certificates       []*x509.Certificate // every key that may sign, in order
 	WantRequestsSigned bool
 	NameIDFormats      []string
@@ -111,6 +119,8 @@ type SP struct {
 	Audience    string
 	ACS         string
 	PreviousACS []string
+	SLO         string
+	PreviousSLO []string
 	LoginURL    string
 	MetadataURL string
 	Keys        []Key // the first signs; all decrypt
@@ -136,6 +146,7 @@ func (s Settings) SP(recordKey, base string, keys []Key) SP {
 		EntityID:    s.SPIssuer,
 		Audience:    s.Audience,
 		ACS:         at(origin, "acs"),
+		SLO:         at(origin, "slo"),
 		LoginURL:    at(origin, "login"),
 		MetadataURL: at(origin, "metadata"),
 		Keys:        keys,
@@ -148,6 +159,7 @@ func (s Settings) SP(recordKey, base string, keys []Key) SP {
 	}
 	for _, previous := range s.PreviousOrigins {
 		sp.PreviousACS = append(sp.PreviousACS, at(previous, "acs"))
+		sp.PreviousSLO = append(sp.PreviousSLO, at(previous, "slo"))
 	}
 	return sp
 }

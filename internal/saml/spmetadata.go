@@ -27,8 +27,8 @@ const (
 // SPMetadata is this service's side of one connection as a SAML 2.0
 // EntityDescriptor, for the provider's administrator or software. The first
 // key is the one that signs; every key decrypts, and the newest is named first,
-// since most providers encrypt for the first. Single logout is not in it, as
-// this service does not take part in it.
+// since most providers encrypt for the first. Single logout is in it when the
+// record takes part in it, by both bindings.
 func SPMetadata(s Settings, sp SP) ([]byte, error) {
 	document := etree.NewDocument()
 	document.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
@@ -64,6 +64,15 @@ func SPMetadata(s Settings, sp SP) ([]byte, error) {
 		}
 	}
 
+	if s.SingleLogout {
+		for _, location := range append([]string{sp.SLO}, sp.PreviousSLO...) {
+			for _, binding := range []string{saml2.BindingHttpRedirect, saml2.BindingHttpPost} {
+				slo := role.CreateElement("md:SingleLogoutService")
+				slo.CreateAttr("Binding", binding)
+				slo.CreateAttr("Location", location)
+			}
+		}
+	}
 	if s.NameIDFormat != "" {
 		role.CreateElement("md:NameIDFormat").SetText(s.NameIDFormat)
 	}

@@ -207,7 +207,7 @@ func signatureID(signature *etree.Element) string {
 }
 
 // misplaced looks below an element for an Assertion, EncryptedAssertion,
-// Response or Signature other than the three allowed: a second one anywhere,
+// message or Signature other than the three allowed: a second one anywhere,
 // even where nobody reads, is how signatures are wrapped. What is inside the two
 // signatures is for readSignature to say.
 func misplaced(element, signature, assertion, inner *etree.Element) string {
@@ -219,7 +219,7 @@ func misplaced(element, signature, assertion, inner *etree.Element) string {
 		case child.Tag == dsig.SignatureTag && child.NamespaceURI() == dsig.Namespace:
 			return "a Signature where none may stand"
 		case (child.Tag == "Assertion" || child.Tag == "EncryptedAssertion") && child.NamespaceURI() == assertionNamespace,
-			child.Tag == "Response" && child.NamespaceURI() == protocolNamespace:
+			isMessage(child.Tag) && child.NamespaceURI() == protocolNamespace:
 			return "an " + child.Tag + " where none may stand"
 		}
 		if why := misplaced(child, signature, assertion, inner); why != "" {
@@ -227,6 +227,11 @@ func misplaced(element, signature, assertion, inner *etree.Element) string {
 		}
 	}
 	return ""
+}
+
+// isMessage holds for the messages that a signature could be taken from.
+func isMessage(tag string) bool {
+	return tag == "Response" || tag == "LogoutRequest" || tag == "LogoutResponse"
 }
 
 // assertionParts are the direct children of an Assertion (SAML core 2.3.3).

@@ -109,7 +109,7 @@ func (r *run) verify(message []byte) bool {
 		r.checkOneAssertion() &&
 		r.proveResponse(root) &&
 		r.proveAssertion(root) &&
-		r.checkCertificates() &&
+		r.checkCertificates(checkCertificate) &&
 		r.checkVersion() &&
 		r.checkIssuer() &&
 		r.checkDestination() &&
@@ -243,7 +243,7 @@ func (r *run) refuseKey(c check, form signatureForm) bool {
 // checkCertificates holds the certificates of the keys that have signed against
 // the clock. Metadata says that their dates mean nothing (M09), so by default an
 // administrator is only told.
-func (r *run) checkCertificates() bool {
+func (r *run) checkCertificates(c check) bool {
 	const looked = "certificates within their dates"
 	for _, key := range r.signers {
 		dates := window{key.certificate.NotBefore, key.certificate.NotAfter}
@@ -254,11 +254,11 @@ func (r *run) checkCertificates() bool {
 		found := key.fingerprint + " is valid from " + instant(dates.notBefore) + " to " + instant(dates.notOnOrAfter)
 		fix := &trace.Fix{Field: "saml.certificates", Say: "Ask the provider for its new certificate and import it."}
 		if r.v.settings.RefuseExpiredCertificates {
-			return r.refuse(checkCertificate, trace.CertificateExpired, looked, found, fix)
+			return r.refuse(c, trace.CertificateExpired, looked, found, fix)
 		}
-		return r.note(checkCertificate, looked, found, fix)
+		return r.note(c, looked, found, fix)
 	}
-	return r.pass(checkCertificate, looked, "")
+	return r.pass(c, looked, "")
 }
 
 // fixSigned suggests another demand for signatures.

@@ -48,6 +48,7 @@ func (p *IdP) SAML() saml.IdP {
 	}
 	if p.Logout != "" {
 		idp.Logout = []saml.Endpoint{{Binding: saml.Redirect, URL: p.Logout}}
+		idp.LogoutAnswers = idp.Logout
 	}
 	for _, key := range p.Keys {
 		idp.Certificates = append(idp.Certificates, key.Certificate)

@@ -12,6 +12,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/saml"
 	"idms/internal/session"
 	"idms/internal/users"
 )
@@ -100,7 +101,7 @@ func TestPortalsTokensGoWithTheirSession(t *testing.T) {
 			"elevated, which changes every token (S26)": func(v visitor) error {
 				return s.InTx(ctx, func(tx *Tx) error {
 					_, hash := session.NewToken()
-					_, _, err := tx.SetElevated(v.session.ID, hash, console.Full, "mfa", noon.Add(time.Hour))
+					_, _, err := tx.SetElevated(v.session.ID, hash, console.Full, "mfa", noon.Add(time.Hour), saml.NameID{Value: "ada"}, "")
 					return err
 				})
 			},
@@ -139,7 +140,7 @@ func TestS26AnElevationForgetsTheCodesThatAreOnTheirWay(t *testing.T) {
 		must(t, s.KeepPortalCode(ctx, code("other", other), other.hash))
 		_, elevated := session.NewToken()
 		must(t, s.InTx(ctx, func(tx *Tx) error {
-			_, _, err := tx.SetElevated(v.session.ID, elevated, console.Full, "mfa", noon.Add(time.Hour))
+			_, _, err := tx.SetElevated(v.session.ID, elevated, console.Full, "mfa", noon.Add(time.Hour), saml.NameID{Value: "ada"}, "")
 			return err
 		}))
 		if err := s.KeepPortalCode(ctx, code("late", v), v.hash); fault.KindOf(err) != fault.NotFound {

@@ -16,7 +16,7 @@ type Retention struct {
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts int
 }
 
 const (
@@ -52,6 +52,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
 		{&purged.Codes, "one_time_addresses", "token_hash", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
+		{&purged.Logouts, "pending_logouts", "handle", "expires <= ?", now},
 	} {
 		if step.before.IsZero() {
 			continue

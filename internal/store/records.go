@@ -145,11 +145,18 @@ func (s *Store) document(ctx context.Context, key, statement string, args ...any
 // Edition is the version of a record that is in force now, or fault.NotFound: a
 // cheap question, asked at every login so that nothing stale is ever used.
 func (s *Store) Edition(ctx context.Context, key string) (Edition, error) {
+	return findEdition(s.read.WithContext(ctx), key)
+}
+
+// edition is Store.Edition within a transaction.
+func (tx *Tx) edition(key string) (Edition, error) { return findEdition(tx.db, key) }
+
+func findEdition(db *gorm.DB, key string) (Edition, error) {
 	if !idms.IsKey(key) {
 		return Edition{}, noRecord(key)
 	}
 	var row recordRow
-	err := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").Take(&row, "key = ? AND state <> ?", key, deleted).Error
+	err := db.Select("id", "key", "name", "version", "state").Take(&row, "key = ? AND state <> ?", key, deleted).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return Edition{}, noRecord(key)
 	}

@@ -21,6 +21,7 @@ type sessionRow struct {
 	UserID        string
 	RecordID      string
 	NameID        string // saml.NameID as JSON
+	NameDigest    []byte // of its text
 	SessionIndex  string
 	Level         int
 	Why           string
@@ -48,7 +49,7 @@ func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
 	}
 	return wrap(tx.db.Create(&sessionRow{
 		ID: opened.ID, TokenHash: tokenHash, UserID: opened.UserID, RecordID: opened.RecordID,
-		NameID: string(nameID), SessionIndex: opened.SessionIndex,
+		NameID: string(nameID), NameDigest: nameDigest(opened.NameID), SessionIndex: opened.SessionIndex,
 		Level: int(opened.Level), Why: opened.Why, Elevated: int(opened.Elevated), ElevatedUntil: micros(opened.ElevatedUntil),
 		Opened: micros(opened.Opened), Seen: micros(opened.Seen), Expires: micros(opened.Expires),
 		AuthContext: opened.AuthContext, ElevatedContext: opened.ElevatedContext,
@@ -56,13 +57,19 @@ func (tx *Tx) OpenSession(opened session.Session, tokenHash []byte) error {
 }
 
 // SetElevated gives a session another level for a while (S26), by the context
-// that the person authenticated in, and a new token: whoever had the old one, a portal's or a code for one before the elevation has
-// nothing now.
+// that the person authenticated in, and a new token: whoever had the old one, a
+// portal's or a code for one before the elevation has nothing now. The provider knows its own session by the newest assertion, so what
+// that one says of it is what single logout goes by.
 // It returns when the session ends, and false when it has ended meanwhile.
-func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, context string, until time.Time) (expires time.Time, alive bool, err error) {
+func (tx *Tx) SetElevated(sessionID string, tokenHash []byte, level console.Level, context string, until time.Time, name saml.NameID, index string) (expires time.Time, alive bool, err error) {
+	nameID, err := json.Marshal(name)
+	if err != nil {
+		return time.Time{}, false, err
+	}
 	var ends []int64
-	err = tx.db.Raw("UPDATE sessions SET token_hash = ?, elevated = ?, elevated_context = ?, elevated_until = ? WHERE id = ? RETURNING expires",
-		tokenHash, int(level), context, micros(until), sessionID).Scan(&ends).Error
+	err = tx.db.Raw(`UPDATE sessions SET token_hash = ?, elevated = ?, elevated_context = ?, elevated_until = ?, name_id = ?, name_digest = ?, session_index = ?
+		WHERE id = ? RETURNING expires`,
+		tokenHash, int(level), context, micros(until), string(nameID), nameDigest(name), index, sessionID).Scan(&ends).Error
 	if err != nil || len(ends) == 0 {
 		return time.Time{}, false, wrap(err, "elevate a session")
 	}

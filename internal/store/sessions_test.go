@@ -138,7 +138,7 @@ func TestAnElevationChangesTheTokenAndCanBeGivenUpS26(t *testing.T) {
 		until := noon.Add(time.Hour)
 		elevate := func(id string) (ends time.Time, alive bool) {
 			must(t, s.InTx(ctx, func(tx *Tx) (err error) {
-				ends, alive, err = tx.SetElevated(id, hash, console.Full, "mfa", until)
+				ends, alive, err = tx.SetElevated(id, hash, console.Full, "mfa", until, v.session.NameID, v.session.SessionIndex)
 				return err
 			}))
 			return ends, alive

@@ -34,7 +34,7 @@ func TestEverySampleStateIsReadableByEverybody(t *testing.T) {
 
 	tab.Open(t, base+"/dev/pages")
 	for _, name := range strings.Fields(tab.See(t, "main ul")) {
-		if name == "continue" {
+		if strings.HasPrefix(name, "continue") {
 			continue // posts itself away; the journey looks at it without JavaScript
 		}
 		if oneOfMany.MatchString(name) && !slices.Contains(chosen, name) {

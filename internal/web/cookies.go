@@ -17,19 +17,15 @@ import (
 // so on plain http, which is for loopback, the names stand alone.
 const (
 	sessionCookie = "idms_session"
-	lastCookie    = "idms_last"       // the key of the record chosen last
-	leftCookie    = "idms_signed_out" // where to end the provider's session, for one page
-	pendingCookie = "idms_pending_"   // followed by the ticket's name
+	lastCookie    = "idms_last"     // the key of the record chosen last
+	pendingCookie = "idms_pending_" // followed by the ticket's name
 )
 
 // maxPending is how many logins one browser may have on their way: several
 // tabs, but not a header that servers refuse as too large.
 const maxPending = 5
 
-const (
-	lastFor = 365 * 24 * time.Hour
-	leftFor = 5 * time.Minute
-)
+const lastFor = 365 * 24 * time.Hour
 
 func (o origin) cookieName(name string) string {
 	if o.secure {

@@ -102,7 +102,7 @@ func TestOnlyAWebAddressBecomesALogoutLink(t *testing.T) {
 		"":                                   "",
 		"https://[":                          "",
 	} {
-		if got := signedOutPageOf(frame{}, address).Provider; got != want {
+		if got := linkTo(address).URL; got != want {
 			t.Errorf("%q: the link is %q, want %q", address, got, want)
 		}
 	}

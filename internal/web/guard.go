@@ -183,13 +183,13 @@ func (s *Site) locate(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // sameOrigin refuses what another site makes a browser post. Exactly the
-// address that identity providers post to is exempt: the pending request's
-// cookie guards that one (M23).
+// addresses that identity providers post to are exempt: the pending request's
+// cookie guards the one (M23), the provider's signature the other (M24).
 func sameOrigin() echo.MiddlewareFunc {
 	protection := http.NewCrossOriginProtection()
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if c.Path() == acsRoute && c.Request().Method == http.MethodPost {
+			if (c.Path() == acsRoute || c.Path() == sloRoute) && c.Request().Method == http.MethodPost {
 				return next(c)
 			}
 			request := c.Request()

@@ -138,7 +138,7 @@ func (s *Site) endFormer(c echo.Context, session login.Ticket) {
 		return
 	}
 	ctx := context.WithoutCancel(c.Request().Context())
-	if _, err := s.Flow.End(ctx, former); err != nil {
+	if err := s.Flow.End(ctx, former); err != nil {
 		s.Log.Warn("the session that a new login replaces could not be ended", "id", requestID(c), "error", err)
 	}
 }
@@ -171,31 +171,12 @@ func refusedPageOf(around frame, outcome login.Outcome, inside bool) refusedPage
 	return page
 }
 
-// readPost takes the form of an ACS apart: urlencoded, of bounded size, from the
-// body alone (M01). A field that is missing or given twice is left empty, which
-// the verifier refuses with a trace of its own.
+// readPost takes the form of an ACS apart. A field that is missing or given twice
+// is left empty, which the verifier refuses with a trace of its own.
 func readPost(c echo.Context, maxPost int) (login.Post, error) {
-	request := c.Request()
-	kind, _, err := mime.ParseMediaType(request.Header.Get(echo.HeaderContentType))
-	if err != nil || kind != echo.MIMEApplicationForm {
-		return login.Post{}, echo.NewHTTPError(http.StatusUnsupportedMediaType)
-	}
-	// Room for what the header promises, which is believed of small posts alone:
-	// growing step by step would allocate three times as much.
-	var body bytes.Buffer
-	body.Grow(int(min(max(request.ContentLength, 0), smallPost)) + bytes.MinRead)
-	if _, err := body.ReadFrom(http.MaxBytesReader(c.Response(), request.Body, int64(maxPost))); err != nil {
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return login.Post{}, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
-		}
-		if full, ok := errors.AsType[*echo.HTTPError](err); ok { // no place for a body as large as this
-			return login.Post{}, full
-		}
-		return login.Post{}, echo.NewHTTPError(http.StatusBadRequest).WithInternal(err)
-	}
-	form, err := url.ParseQuery(body.String())
+	form, err := readForm(c, maxPost)
 	if err != nil {
-		return login.Post{}, echo.NewHTTPError(http.StatusBadRequest).WithInternal(err)
+		return login.Post{}, err
 	}
 	post := login.Post{
 		Record:     c.Param("record"),
@@ -209,6 +190,34 @@ func readPost(c echo.Context, maxPost int) (login.Post, error) {
 		post.Tickets[ticket.Name] = ticket.Value
 	}
 	return post, nil
+}
+
+// readForm reads what another site posts: urlencoded, of bounded size, from the
+// body alone (M01).
+func readForm(c echo.Context, maxPost int) (url.Values, error) {
+	request := c.Request()
+	kind, _, err := mime.ParseMediaType(request.Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationForm {
+		return nil, echo.NewHTTPError(http.StatusUnsupportedMediaType)
+	}
+	// Room for what the header promises, which is believed of small posts alone:
+	// growing step by step would allocate three times as much.
+	var body bytes.Buffer
+	body.Grow(int(min(max(request.ContentLength, 0), smallPost)) + bytes.MinRead)
+	if _, err := body.ReadFrom(http.MaxBytesReader(c.Response(), request.Body, int64(maxPost))); err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+		}
+		if full, ok := errors.AsType[*echo.HTTPError](err); ok { // no place for a body as large as this
+			return nil, full
+		}
+		return nil, echo.NewHTTPError(http.StatusBadRequest).WithInternal(err)
+	}
+	form, err := url.ParseQuery(body.String())
+	if err != nil {
+		return nil, echo.NewHTTPError(http.StatusBadRequest).WithInternal(err)
+	}
+	return form, nil
 }
 
 // only is the value of a field that was given exactly once.

@@ -62,13 +62,15 @@ type choice struct {
 
 func (loginPage) file() string { return "login.html" }
 
-// continuePage carries an AuthnRequest by POST: it posts itself where scripts
+// continuePage carries an AuthnRequest, or our part in a logout, by POST: it posts itself where scripts
 // run, and offers a button where they do not (SAML bindings 3.5).
 type continuePage struct {
 	frame
 	Host   string // of the provider, to read
 	Action string
 	Fields []saml.Field
+	// LoggingOut is true of an answer to a provider's logout request.
+	LoggingOut bool
 }
 
 func (continuePage) file() string { return "continue.html" }
@@ -145,19 +147,37 @@ type refusedPage struct {
 	Elevating bool   // the person is still logged in as before
 	// Inside is true when the browser brought a session: the provider may have
 	// said no to an elevation without saying to which request.
-	Inside bool
+	Inside     bool
+	LoggingOut bool // what was refused is a logout
 }
 
 func (refusedPage) file() string { return "refused.html" }
 
-// signedOutPage is what remains after logging out.
+// signedOutPage is what remains after logging out. Whatever else it says, it says
+// that the session here has ended.
 type signedOutPage struct {
 	frame
-	Provider string // address that ends the provider's session; "" when unknown
-	Host     string // of it, to read
+	Others    int          // further sessions that have ended
+	Told      bool         // the provider was to be told
+	Answer    string       // of it: done, partial, failed, or "" when there is none yet
+	Reference string       // of the trace of an answer that could not be accepted
+	Going     bool         // the browser is on its way to the provider
+	Provider  link         // takes our request; may be none
+	Action    string       // by POST: the form's
+	Fields    []saml.Field // by POST
+	Onward    link         // the record's logout URL; may be none
 }
 
 func (signedOutPage) file() string { return "signed_out.html" }
+
+// A request by POST is posted by a script where scripts run, like an
+// AuthnRequest.
+func (p signedOutPage) needs() needs {
+	if p.Action != "" {
+		return needs{scripts: p.Going, formsTo: anyForms}
+	}
+	return needs{formsTo: noForms}
+}
 
 // errorPage is every page that is not what was asked for.
 type errorPage struct {

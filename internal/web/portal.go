@@ -222,18 +222,15 @@ func (s *Site) portalEndElevation(c echo.Context) error {
 	return see(c, here(c).base+returnTo)
 }
 
-// portalLogout ends the session everywhere, from the portal's host.
+// portalLogout ends the session everywhere, from the portal's host. The page that
+// says so, and the provider, are reached from the login host.
 func (s *Site) portalLogout(c echo.Context) error {
-	record, err := s.Flow.EndAtPortal(c.Request().Context(), read(c, portalCookie), here(c).base)
+	left, err := s.Flow.LeaveAtPortal(c.Request().Context(), read(c, portalCookie), here(c).base, login.Departure{Address: c.RealIP()})
 	if err != nil {
 		return err
 	}
 	c.SetCookie(forget(here(c).cookie(portalCookie, "")))
-	address := s.origin() + "/signed-out"
-	if record != "" {
-		address += "?" + url.Values{"record": {record}}.Encode()
-	}
-	return see(c, address)
+	return see(c, s.origin()+signedOutURL(left))
 }
 
 // The headers that a portal's proxy passes on to the portal. Every answer sets

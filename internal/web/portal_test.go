@@ -250,8 +250,7 @@ func TestACodeIsGoodOnceInItsBrowserAtItsPortalInItsMinute(t *testing.T) {
 			x.open(t, code.String()) // the code is burnt for its owner too
 		}, "another browser"},
 		{"of a session that ended meanwhile", func(p *proxied, x *tab, code *url.URL) {
-			_, err := p.flow.End(context.Background(), x.session())
-			check(t, err)
+			check(t, p.flow.End(context.Background(), x.session()))
 			x.open(t, code.String())
 		}, "has ended"},
 		{"made up", func(p *proxied, x *tab, _ *url.URL) { x.open(t, p.portal+"/.idms/callback?code=abc") }, ""},
@@ -410,8 +409,12 @@ func TestLoggingOutAtThePortalEndsTheSessionEverywhere(t *testing.T) {
 	if x.at.Path != "/signed-out" || !strings.HasPrefix(x.at.String(), p.base) {
 		t.Errorf("ended at %s", x.at)
 	}
-	if x.page.Find("a.secondary").Length() != 1 {
+	if x.page.Find("a.secondary").Length() != 1 || !strings.Contains(x.text, "Your session with") {
 		t.Errorf("nothing leads to the end of the provider's session:\n%s", x.text)
+	}
+	x.follow(t, "a.secondary")
+	if !strings.Contains(x.text, "logged out at your identity provider as well") {
+		t.Errorf("M24: the provider's answer is not shown at %s:\n%s", x.at, x.text)
 	}
 	for _, address := range []string{p.portal, p.other} {
 		x.open(t, address+"/")

@@ -2,8 +2,8 @@ package web
 
 import "github.com/labstack/echo/v4"
 
-// routes is the table of contents. What begins or ends a login costs the
-// database a write, so those two are limited per client address.
+// routes is the table of contents. What strangers can make the database write, a
+// login's begin and end and a provider's logout, is limited per client address.
 func (s *Site) routes(e *echo.Echo) {
 	// HEAD wherever GET is (RFC 9110, 9.1).
 	get := func(path string, page echo.HandlerFunc) {
@@ -32,7 +32,10 @@ func (s *Site) routes(e *echo.Echo) {
 	e.POST("/elevate", s.elevate, s.limit)
 	e.POST("/elevate/end", s.endElevation)
 	e.POST("/logout", s.logout)
+	e.POST("/logout/everywhere", s.logoutEverywhere)
 	get("/signed-out", s.signedOutPage)
+	e.GET(sloRoute, s.singleLogout, s.limit) // no HEAD: it would end sessions
+	e.POST(sloRoute, s.singleLogout, s.limit, newBodies(largePosts, bodyPatience).bound)
 
 	// For portals (docs/reference/portal.md): asked by a portal's proxy, on the
 	// portal's own host, on the way there, and by its back end
@@ -67,5 +70,8 @@ func (s *Site) routes(e *echo.Echo) {
 // doorPath is where local people log in.
 const doorPath = "/door"
 
-// acsRoute is the one address that other sites post to.
-const acsRoute = "/saml/:record/acs"
+// acsRoute and sloRoute are the addresses that other sites post to.
+const (
+	acsRoute = "/saml/:record/acs"
+	sloRoute = "/saml/:record/slo"
+)

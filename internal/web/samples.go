@@ -111,6 +111,15 @@ func samples(around func(title string) frame, now time.Time) []sample {
 
 	portals := whoPageOf(who, full, now)
 	portals.Portals = []link{linkTo("https://portal.example.com/"), linkTo("https://another-portal-with-a-long-name.example.com:8443/")}
+	leaving := func(going bool, request saml.Outgoing, answer saml.LogoutEnd, others int) signedOutPage {
+		farewell := login.Farewell{Told: true, Answer: answer, Others: others}
+		if request.URL != "" {
+			farewell.Request = &request
+		}
+		page := signedOutPageOf(around("Logged out"), farewell)
+		page.Going = going
+		return page
+	}
 
 	list := []sample{
 		{"login-none", http.StatusOK, loginPageOf(logIn, nil, "", "")},
@@ -131,8 +140,8 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"security-codes", http.StatusOK, securityPage{frame: security, Username: "ada", Has: true, Recoveries: len(codes), Codes: codes}},
 		{"security-set-up", http.StatusOK, securityPage{frame: security, Username: "ada", Has: true, Recoveries: 3}},
 		{"who-administrator", http.StatusOK, whoPageOf(who, administrator, now)},
-		{"continue", http.StatusOK, continuePage{around("Continue"), "idp.example.com", "https://idp.example.com/sso",
-			[]saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkF1dGhuUmVxdWVzdC8+"}, {Name: "RelayState", Value: "h1"}}}},
+		{"continue", http.StatusOK, continuePage{frame: around("Continue"), Host: "idp.example.com", Action: "https://idp.example.com/sso",
+			Fields: []saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkF1dGhuUmVxdWVzdC8+"}, {Name: "RelayState", Value: "h1"}}}},
 		{"who-full", http.StatusOK, whoPageOf(who, full, now)},
 		{"who-portals", http.StatusOK, portals},
 		{"who-password-elsewhere", http.StatusOK, whoPageOf(who, passwordElsewhere, now)},
@@ -150,8 +159,20 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"groups-filtered", http.StatusOK, groupsPageOf(yours, crowd, "Team 04")},
 		{"groups-nothing-found", http.StatusOK, groupsPageOf(yours, crowd, "<b>no such team</b>")},
 		{"elevate", http.StatusOK, elevatePage{frame: around("Elevate your access"), Level: levelWords(console.Restricted), ReturnTo: "/hand-over?portal=x"}},
-		{"signed-out", http.StatusOK, signedOutPageOf(around("Logged out"), "")},
-		{"signed-out-with-provider", http.StatusOK, signedOutPageOf(around("Logged out"), "https://idp.example.com/logout")},
+		{"signed-out", http.StatusOK, signedOutPage{frame: around("Logged out")}},
+		{"signed-out-onward", http.StatusOK, signedOutPage{frame: around("Logged out"), Onward: linkTo("https://idp.example.com/logout")}},
+		{"signed-out-on-the-way", http.StatusOK, leaving(true, saml.Outgoing{Binding: saml.Redirect, URL: "https://idp.example.com/slo?SAMLRequest=x"}, "", 0)},
+		{"signed-out-unanswered", http.StatusOK, leaving(false, saml.Outgoing{Binding: saml.POST, URL: "https://idp.example.com/slo",
+			Fields: []saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkxvZ291dFJlcXVlc3QvPg=="}}}, "", 3)},
+		{"signed-out-done", http.StatusOK, leaving(false, saml.Outgoing{}, saml.LogoutDone, 1)},
+		{"signed-out-partial", http.StatusOK, leaving(false, saml.Outgoing{}, saml.LogoutPartial, 0)},
+		{"signed-out-failed", http.StatusOK, leaving(false, saml.Outgoing{}, saml.LogoutFailed, 0)},
+		{"signed-out-not-told", http.StatusOK, leaving(false, saml.Outgoing{}, "", 0)},
+		{"signed-out-answer-refused", http.StatusOK, signedOutPage{frame: around("Logged out"), Reference: "EAETGN8VW2"}},
+		{"logout-refused", http.StatusForbidden, refusedPage{frame: around("You were not logged out"), Reference: "EAETGN8VW2", LoggingOut: true, Inside: true,
+			Sentence: "Your identity provider asked to end sessions here, and the request could not be accepted. Nothing has ended because of it."}},
+		{"continue-logging-out", http.StatusOK, continuePage{frame: around("Continue"), Host: "idp.example.com", Action: "https://idp.example.com/slo",
+			Fields: []saml.Field{{Name: "SAMLResponse", Value: "PHNhbWxwOkxvZ291dFJlc3BvbnNlLz4="}}, LoggingOut: true}},
 	}
 	for _, code := range []trace.Code{
 		trace.RecordInactive, trace.NoPendingRequest, trace.IdPStatus, trace.SignatureInvalid, trace.NoAccess, trace.FieldMissing,

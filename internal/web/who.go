@@ -156,40 +156,6 @@ func (s *Site) endElevation(c echo.Context) error {
 	return see(c, "/")
 }
 
-// logout ends the session here. Where the provider's own session can be ended
-// is remembered for the page that follows.
-func (s *Site) logout(c echo.Context) error {
-	provider, err := s.Flow.End(c.Request().Context(), read(c, sessionCookie))
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return err
-	}
-	leave(c)
-	if provider != "" {
-		keep(c, leftCookie, url.QueryEscape(provider), leftFor)
-	}
-	return see(c, "/signed-out")
-}
-
-// signedOutPage says that the session has ended, and offers to end the
-// provider's.
-func (s *Site) signedOutPage(c echo.Context) error {
-	provider, _ := url.QueryUnescape(read(c, leftCookie))
-	if record := c.QueryParam("record"); provider == "" && record != "" { // logged out at a portal
-		var err error
-		if provider, err = s.Flow.LogoutURL(c.Request().Context(), record); err != nil && fault.KindOf(err) != fault.NotFound {
-			return err
-		}
-	}
-	return s.render(c, http.StatusOK, signedOutPageOf(s.frame("Logged out"), provider))
-}
-
-// signedOutPageOf takes the address from a cookie, which a browser can be made
-// to hold anything in: only a web address becomes a link.
-func signedOutPageOf(around frame, provider string) signedOutPage {
-	to := linkTo(provider)
-	return signedOutPage{frame: around, Provider: to.URL, Host: to.Host}
-}
-
 // linkTo is a web address as a link; of anything else it is none.
 func linkTo(address string) link {
 	u, err := url.Parse(address)

@@ -31,6 +31,7 @@ type running interface {
 	Trust(testing.TB, interop.ServiceProvider)
 	Metadata(testing.TB) []byte
 	Unsolicited(spEntityID, relayState string) string
+	Logout(spEntityID, username string) string
 }
 
 func simpleSAMLphp(t *testing.T) provider {
@@ -62,6 +63,8 @@ func TestProviders(t *testing.T) {
 				{"S26 elevation", elevation},
 				{"S54 ForceAuthn", forceAuthn},
 				{"NameID formats", nameIDFormats},
+				{"M24 single logout", singleLogout},
+				{"M24 single logout over two processes", singleLogoutOverTwoProcesses},
 				{"as the documentation says", asDocumented},
 				{"as they come", map[string]func(*testing.T, provider){"SimpleSAMLphp": simpleSAMLphpAsItComes, "pysaml2": pysaml2AsItComes}[name]},
 			} {

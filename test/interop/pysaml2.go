@@ -93,6 +93,12 @@ func (idp *PySAML2) Unsolicited(spEntityID, relayState string) string {
 	return idp.base + "/start?" + query.Encode()
 }
 
+// Logout is the address that begins the logout of a person at the provider: it
+// asks one service to end their sessions.
+func (idp *PySAML2) Logout(spEntityID, username string) string {
+	return idp.base + "/logout?" + url.Values{"sp": {spEntityID}, "username": {username}}.Encode()
+}
+
 // write replaces a file that the provider may be reading.
 func (idp *PySAML2) write(t testing.TB, name string, value any) {
 	t.Helper()

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,8 @@ type ServiceProvider struct {
 	// RequestsSigned refuses an AuthnRequest that the key in the metadata has not
 	// signed.
 	RequestsSigned bool
+	// LogoutByPOST has logout messages to the service go by POST, not by redirect.
+	LogoutByPOST bool
 
 	// The rest is for the pysaml2 provider.
 
@@ -126,6 +129,12 @@ func (idp *SimpleSAMLphp) Trust(t testing.TB, sp ServiceProvider) {
 	metadata["assertion.encryption"] = sp.Encrypt
 	metadata["nameid.encryption"] = sp.EncryptNameID
 	metadata["validate.authnrequest"] = sp.RequestsSigned
+	metadata["validate.logout"] = true
+	if services, ok := metadata["SingleLogoutService"].([]any); ok && sp.LogoutByPOST {
+		metadata["SingleLogoutService"] = slices.DeleteFunc(services, func(one any) bool {
+			return one.(map[string]any)["Binding"] != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+		})
+	}
 	idp.sps[sp.EntityID] = metadata
 	idp.write(t, "metadata/saml20-sp-remote", "metadata", idp.sps)
 }
@@ -175,6 +184,13 @@ func (idp *SimpleSAMLphp) Unsolicited(spEntityID, relayState string) string {
 		query.Set("RelayState", relayState)
 	}
 	return idp.SSO + "?" + query.Encode()
+}
+
+// Logout is the address that begins a logout at the provider: it asks each service
+// that whoever is in front of the browser has been at to end their sessions, and
+// ends on a page of the provider.
+func (idp *SimpleSAMLphp) Logout(_, _ string) string {
+	return idp.base + "saml2/idp/SingleLogoutService.php?" + url.Values{"ReturnTo": {idp.base + "saml2/idp/metadata.php"}}.Encode()
 }
 
 // Login fills SimpleSAMLphp's login form on page as person and returns the page
@@ -240,6 +256,10 @@ func (idp *SimpleSAMLphp) configure(t testing.TB, folder string, people []Person
 			// What is sent when the request asks for no format.
 			"NameIDFormat": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
 			"SingleSignOnServiceBinding": []string{
+				"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+				"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+			},
+			"SingleLogoutServiceBinding": []string{
 				"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
 				"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
 			},

@@ -1,7 +1,9 @@
 package interop
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -21,7 +23,9 @@ const (
 // Visitor is a browser without JavaScript: it follows redirects, keeps cookies
 // and submits forms, the self-posting ones of the POST binding too, when asked.
 type Visitor struct {
-	client *http.Client
+	client    *http.Client
+	transport *http.Transport
+	from, to  string // addresses, host:port
 }
 
 // NewVisitor returns a visitor without any cookies.
@@ -31,9 +35,25 @@ func NewVisitor(t testing.TB) *Visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{} // of its own, without a proxy
-	t.Cleanup(transport.CloseIdleConnections)
-	return &Visitor{client: &http.Client{Jar: jar, Timeout: requestTimeout, Transport: transport}}
+	v := &Visitor{}
+	v.transport = &http.Transport{DialContext: v.dial} // of its own, without a proxy
+	t.Cleanup(v.transport.CloseIdleConnections)
+	v.client = &http.Client{Jar: jar, Timeout: requestTimeout, Transport: v.transport}
+	return v
+}
+
+// Divert has another process answer at the address of base, host:port, as a
+// balancer would; "" ends it.
+func (v *Visitor) Divert(base, to string) {
+	v.from, v.to = base, to
+	v.transport.CloseIdleConnections()
+}
+
+func (v *Visitor) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if v.from != "" && address == v.from {
+		address = v.to
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // Page is where a visitor arrived after following redirects.

@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -59,10 +61,6 @@ func start(t *testing.T, config string, command func(t *testing.T, config, folde
 	check(t, err)
 	provider, err := demo.New(demo.Config{BaseURL: at("idp.localhost", there.Addr().String()), ServiceURL: s.login})
 	check(t, err)
-	people := &http.Server{Handler: provider, ReadHeaderTimeout: startTimeout}
-	go func() { _ = people.Serve(there) }()
-	t.Cleanup(func() { _ = people.Close() })
-
 	records, err := provider.RecordsFile()
 	check(t, err)
 	write(t, filepath.Join(folder, "records.yaml"), string(records))
@@ -78,6 +76,11 @@ data: %s
 		t.Fatalf("apply: exit %d\n%s%s", exit, stdout, stderr)
 	}
 	program.Start(t, "serve", "--config", settings)
+	await(t, idms)
+	provider.TrustServiceKey(keyOf(t, s))
+	people := &http.Server{Handler: provider, ReadHeaderTimeout: startTimeout}
+	go func() { _ = people.Serve(there) }()
+	t.Cleanup(func() { _ = people.Close() })
 
 	example := filepath.Join("..", "..", "examples", "portal")
 	program := filepath.Join(folder, "portal")
@@ -97,6 +100,28 @@ data: %s
 		await(t, address)
 	}
 	return s
+}
+
+// keyOf reads the certificate by which acme signs out of its metadata.
+func keyOf(t *testing.T, s scene) *x509.Certificate {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, "http://"+s.idms+"/saml/acme/metadata", nil)
+	check(t, err)
+	request.Host = strings.TrimPrefix(s.login, "http://")
+	response, err := http.DefaultClient.Do(request)
+	check(t, err)
+	defer response.Body.Close()
+	document, err := io.ReadAll(response.Body)
+	check(t, err)
+	found := regexp.MustCompile(`X509Certificate>([^<]+)<`).FindSubmatch(document)
+	if found == nil {
+		t.Fatalf("no certificate in %s", document)
+	}
+	der, err := base64.StdEncoding.DecodeString(string(found[1]))
+	check(t, err)
+	certificate, err := x509.ParseCertificate(der)
+	check(t, err)
+	return certificate
 }
 
 func at(host, address string) string { return "http://" + host + ":" + portOf(address) }
@@ -262,6 +287,7 @@ func TestThePortalOnAHostOfItsOwn(t *testing.T) {
 			b.Open(t, s.portal+"/")
 			mine := b.Cookies(t, s.portal)
 			b.Follow(t, "#logout")
+			b.See(t, "#answer") // it goes to the provider and back by itself
 			if got := b.See(t, "h1"); got != "You are logged out" || !strings.HasPrefix(b.Location(t), s.login+"/signed-out") {
 				t.Errorf("%q at %s", got, b.Location(t))
 			}

@@ -75,6 +75,9 @@ class Application:
                 "endpoints": {"single_sign_on_service": [
                     (self.base + "/sso/redirect", BINDING_HTTP_REDIRECT),
                     (self.base + "/sso/post", BINDING_HTTP_POST),
+                ], "single_logout_service": [
+                    (self.base + "/slo/redirect", BINDING_HTTP_REDIRECT),
+                    (self.base + "/slo/post", BINDING_HTTP_POST),
                 ]},
                 "name_id_format": [NAMEID_FORMAT_PERSISTENT, NAMEID_FORMAT_EMAILADDRESS],
                 "domain": "mail.example",
@@ -125,6 +128,15 @@ class Application:
                 page = self.request(environ, dict(parse_qsl(query, keep_blank_values=True)), BINDING_HTTP_REDIRECT)
             elif path == "/sso/post":
                 page = self.request(environ, dict(parse_qsl(body, keep_blank_values=True)), BINDING_HTTP_POST)
+            elif path == "/slo/redirect":
+                page, to = self.logout(dict(parse_qsl(query, keep_blank_values=True)), BINDING_HTTP_REDIRECT)
+                headers += to
+            elif path == "/slo/post":
+                page, to = self.logout(dict(parse_qsl(body, keep_blank_values=True)), BINDING_HTTP_POST)
+                headers += to
+            elif path == "/logout":
+                page, to = self.start_logout(parse_qs(query))
+                headers += to
             elif path == "/start":
                 page = self.start(environ, parse_qs(query))
             elif path == "/login":
@@ -133,7 +145,7 @@ class Application:
                     headers.append(("Set-Cookie", "pysaml2=%s; Path=/; HttpOnly" % cookie))
             else:
                 raise Refused("no such page: " + path)
-            status = "200 OK"
+            status = "303 See Other" if any(name == "Location" for name, _ in headers) else "200 OK"
         except Exception as problem:  # told, or a test would see only a wrong page
             if not isinstance(problem, Refused):
                 traceback.print_exc()
@@ -166,11 +178,11 @@ class Application:
         })
 
     @staticmethod
-    def check_signature(server, service, fields, xml, binding):
+    def check_signature(server, service, fields, xml, binding, kind="authn_request"):
         if binding == BINDING_HTTP_POST:
-            if samlp.authn_request_from_string(xml).signature is None:
+            if getattr(samlp, kind + "_from_string")(xml).signature is None:
                 raise Refused("the request is not signed")
-            server.sec.correctly_signed_authn_request(xml, must=True)  # or raises
+            getattr(server.sec, "correctly_signed_" + kind)(xml, must=True)  # or raises
             return
         if not fields.get("Signature"):
             raise Refused("the request is not signed")
@@ -191,6 +203,54 @@ class Application:
             "force": False,
             "contexts": [],
         })
+
+    # Single logout, from either side.
+
+    def logout(self, fields, binding):
+        """A service's LogoutRequest, or its answer to ours; never without a signature."""
+        kind = "logout_request" if "SAMLRequest" in fields else "logout_response"
+        message = fields.get("SAMLRequest") or fields["SAMLResponse"]
+        xml = Entity.unravel(message, binding, kind)
+        parsed = getattr(samlp, kind + "_from_string")(xml)
+        service = parsed.issuer.text.strip()
+        terms, server = self.provider(service)
+        self.check_signature(server, service, fields, xml, binding, kind)
+        if kind == "logout_response":
+            # It raises on anything but Success.
+            server.parse_logout_request_response(message, binding)
+            return "<p>The service says: %s</p>" % html.escape(parsed.status.status_code.value), []
+        request = server.parse_logout_request(message, binding).message
+        username = server.ident.find_local_id(request.name_id)
+        if username is None:
+            raise Refused("nobody has the name %s" % request.name_id)
+        self.forget(username)
+        back = BINDING_HTTP_POST if terms.get("LogoutByPOST") else BINDING_HTTP_REDIRECT
+        by_post = back == BINDING_HTTP_POST
+        response = server.create_logout_response(request, [back], sign=by_post)
+        destination = server.response_args(request, [back])["destination"]
+        return self.send(server, back, response, destination, fields.get("RelayState", ""), response=True)
+
+    def start_logout(self, query):
+        """A logout that begins here."""
+        service, username = query["sp"][0], query["username"][0]
+        terms, server = self.provider(service)
+        binding = BINDING_HTTP_POST if terms.get("LogoutByPOST") else BINDING_HTTP_REDIRECT
+        destination = server.metadata.single_logout_service(service, binding, "spsso")[0]["location"]
+        name = server.ident.find_nameid(username)[0]
+        _, request = server.create_logout_request(
+            destination, service, name_id=name, sign=binding == BINDING_HTTP_POST,
+            session_indexes=query.get("index"))
+        self.forget(username)
+        return self.send(server, binding, request, destination, "begun-there")
+
+    def forget(self, username):
+        self.sessions = {key: one for key, one in self.sessions.items() if one["person"]["Username"] != username}
+
+    @staticmethod
+    def send(server, binding, message, destination, relay_state, response=False):
+        """By redirect the query is signed, by POST the message is already."""
+        info = server.apply_binding(binding, str(message), destination, relay_state, response=response, sign=binding == BINDING_HTTP_REDIRECT)
+        return (info["data"] if binding == BINDING_HTTP_POST else ""), [one for one in info["headers"] if one[0] == "Location"]
 
     def proceed(self, environ, asked):
         """Answers for whoever is logged in here, or asks who it is."""
