@@ -203,6 +203,13 @@ func PrintStep(text *strings.Builder, step trace.Step) {
 		default:
 			line("    ", fix.Field)
 		}
+		if there := fix.There; there != nil {
+			text := "at the provider: " + there.Name
+			if there.Value != "" {
+				text += fmt.Sprintf(": %q", there.Value)
+			}
+			line("    ", text)
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ const (
 	stepGroups     = "groups"
 )
 
+// settingContext is a setting of the provider, in the words of most of them.
+const settingContext = "authentication context (AuthnContextClassRef)"
+
 // authContext is S20: when contexts are listed, the assertion's must be one of
 // them, and an assertion without one is refused.
 func (p *Policy) authContext(came string) trace.Step {
@@ -44,10 +47,12 @@ func (p *Policy) authContext(came string) trace.Step {
 	if came == "" {
 		step.Code = trace.AuthContextMissing
 		fix.Say = "The assertion names no authentication context. Let the provider send one, or empty Allowed Auth Context."
+		fix.There = &trace.Setting{Name: settingContext, Value: allowed[0]}
 	} else {
 		step.Code = trace.AuthContextNotAllowed
 		fix.Suggested = orNone(came)
 		fix.Say = "Add the context that came to Allowed Auth Context, if it is strong enough."
+		fix.There = &trace.Setting{Name: settingContext, Value: allowed[0]}
 	}
 	step.Fix = &fix
 	return step
@@ -69,7 +74,10 @@ func (p *Policy) lengths(facts rules.Attributes, reads map[string]bool) trace.St
 		}
 		step.State, step.Code = trace.Refused, trace.ValueTooLong
 		step.Found = fmt.Sprintf("a value of %q with %d bytes", fact.Name, len(fact.Values[long]))
-		step.Fix = &trace.Fix{Say: fmt.Sprintf("Let the provider send shorter values of %q, or let no rule read it.", fact.Name)}
+		step.Fix = &trace.Fix{
+			Say:   fmt.Sprintf("Let the provider send shorter values of %q, or let no rule read it.", fact.Name),
+			There: &trace.Setting{Name: settingAttributes, Value: fmt.Sprintf("values of %q of at most %d bytes", fact.Name, rules.MaxValue)},
+		}
 	}
 	return step
 }
@@ -84,6 +92,9 @@ func (p *Policy) account(known Known) trace.Step {
 		step.Found = fmt.Sprintf("known as %q", account.Username)
 	}
 	refuse := func(rule string, code trace.Code, looked string, fix *trace.Fix) trace.Step {
+		if fix == nil {
+			fix = trace.Remedy(code)
+		}
 		step.Rule, step.State, step.Code, step.Looked, step.Fix = rule, trace.Refused, code, looked, fix
 		return step
 	}
@@ -262,7 +273,9 @@ func (p *Policy) fixNoAccess(findings []rules.Finding, facts rules.Attributes) *
 		if near.Suggested != "" {
 			return near
 		}
-		if findings[i].Outcome == rules.Incomplete {
+		// What is to be changed at the provider is worth more than nothing, and what
+		// the first such rule says is as good as what the next one says.
+		if near.There != nil && general.There == nil {
 			general = near
 		}
 	}

@@ -52,7 +52,10 @@ func fix(path string, rule rules.Rule, finding rules.Finding, facts rules.Attrib
 	attribute, _ := facts.Get(rule.Attribute)
 	switch {
 	case finding.Outcome == rules.Incomplete:
-		return &trace.Fix{Say: fmt.Sprintf("The provider sent no usable values of %q. Let it send fewer: only the groups assigned to this application, for instance.", rule.Attribute)}
+		return &trace.Fix{
+			Say:   fmt.Sprintf("The provider sent no usable values of %q. Let it send fewer: only the groups assigned to this application, for instance.", rule.Attribute),
+			There: &trace.Setting{Name: settingGroups, Value: "groups assigned to the application"},
+		}
 
 	case finding.Outcome == rules.Missing:
 		if near := trace.Nearest(rule.Attribute, received(facts)); len(near) > 0 {
@@ -60,7 +63,8 @@ func fix(path string, rule rules.Rule, finding rules.Finding, facts rules.Attrib
 				Say: fmt.Sprintf("%q did not come, but %q did. Name that one, if it is meant.", rule.Attribute, near[0])}
 		}
 		return &trace.Fix{Field: path + ".attribute", Present: rule.Attribute,
-			Say: fmt.Sprintf("Let the provider send %q, or name an attribute that comes.", rule.Attribute)}
+			Say:   fmt.Sprintf("Let the provider send %q, or name an attribute that comes.", rule.Attribute) + filtered(rule.Attribute),
+			There: &trace.Setting{Name: settingAttributes, Value: rule.Attribute}}
 
 	case finding.Outcome == rules.NoMatch && rule.Values != rules.None:
 		options := rule.Pattern.Options()
@@ -78,6 +82,9 @@ func fix(path string, rule rules.Rule, finding rules.Finding, facts rules.Attrib
 					Say: fmt.Sprintf("The pattern matches a part of a value of %q, not the whole.", rule.Attribute)}
 			}
 		}
+		if near := nearly(path, rule, attribute); near != nil {
+			return near
+		}
 	}
 	return &trace.Fix{Field: path + ".pattern", Present: rule.Pattern.String(),
 		Say: fmt.Sprintf("Change the rule %s, or the person's %q at the provider.", rule.Key, rule.Attribute)}
@@ -90,6 +97,16 @@ func wouldBeTrue(rule rules.Rule, with rules.Options, attribute rules.Attribute)
 	}
 	rule.Pattern = pattern
 	return rule.Test(rules.Attributes{attribute}).True
+}
+
+// filtered reminds of what is easily left out with groups: Okta, OneLogin and
+// Google send none before somebody has said which.
+func filtered(attribute string) string {
+	name := strings.ToLower(attribute)
+	if !strings.Contains(name, "group") && !strings.Contains(name, "member") && !strings.Contains(name, "role") {
+		return ""
+	}
+	return " Many providers send no groups before a group attribute and a filter that lets these groups through are set."
 }
 
 // received are the names of the attributes that came with values; our own

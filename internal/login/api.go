@@ -55,6 +55,7 @@ type Post struct {
 	RelayState string            //
 	Tickets    map[string]string // this browser's pending cookies: suffix → value
 	Address    string            // of the browser, for the audit trail
+	InAddress  bool              // the response came in a query instead of a posted form: it is refused unread (M01)
 }
 
 // Outcome is how a login ended. Exactly one of Session and Refusal is set.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"idms/internal/audit"
@@ -63,6 +65,7 @@ type attempt struct {
 
 // The steps around the verifier, by name.
 const (
+	stepField   = "SAMLResponse field"
 	stepRecord  = "record"
 	stepWaiting = "pending request"
 	stepPlace   = "verification under way"
@@ -88,6 +91,13 @@ func (a *attempt) prove(ctx context.Context) error {
 	}
 	defer leave()
 
+	if a.post.InAddress {
+		a.steps.Refuse(trace.Step{Name: stepField, Rule: "M01", Code: trace.MessageEncoding,
+			Looked: "a form that is posted", Found: "an answer in the address, as the HTTP-Redirect and HTTP-Artifact bindings send it",
+			Fix: &trace.Fix{Say: "Let the provider answer by HTTP-POST: an answer in an address is never read.",
+				There: &trace.Setting{Name: "response binding", Value: "HTTP-POST"}}})
+		return nil
+	}
 	message, refused := saml.DecodePost(a.post.Response, a.Limits.Message)
 	if refused != nil {
 		a.steps.Refuse(*refused)
@@ -96,6 +106,7 @@ func (a *attempt) prove(ctx context.Context) error {
 	verification := a.verifier.Verify(message, a.expect())
 	a.steps = append(a.steps, verification.Steps...)
 	a.verified, a.assertion = verification.Accepted, verification.Assertion
+	a.lookUpKey(ctx)
 	if i := slices.IndexFunc(a.waiting, func(p store.Pending) bool { return p.RequestID == a.assertion.InResponseTo }); i >= 0 {
 		a.pending = &a.waiting[i]
 	}
@@ -109,9 +120,13 @@ func (a *attempt) takesLogins() bool {
 		a.steps.Pass("S53", stepRecord, "an active record", string(a.edition.State))
 		return true
 	}
+	say := "Activate the record, if it is meant to take logins."
+	if a.edition.State == idms.Draft {
+		say += " A draft takes test logins alone (idms test-login " + a.edition.Key + ")."
+	}
 	a.steps.Refuse(trace.Step{Name: stepRecord, Rule: "S53", Code: trace.RecordInactive,
 		Looked: "an active record", Found: string(a.edition.State),
-		Fix: &trace.Fix{Field: "state", Present: string(a.edition.State), Suggested: string(idms.Active), Say: "Activate the record, if it is meant to take logins."}})
+		Fix: &trace.Fix{Field: "state", Present: string(a.edition.State), Suggested: string(idms.Active), Say: say}})
 	return false
 }
 
@@ -137,7 +152,8 @@ func (a *attempt) isAwaited(ctx context.Context) (bool, error) {
 		a.steps.Pass("M15", stepWaiting, looked, "none, and the record allows unsolicited responses")
 	case expired > 0:
 		a.steps.Refuse(trace.Step{Name: stepWaiting, Rule: "M15", Code: trace.RequestExpired, Looked: looked,
-			Found: fmt.Sprintf("one that had ended; requests last %v", a.Times.Pending)})
+			Found: fmt.Sprintf("one that had ended; requests last %v", a.Times.Pending),
+			Fix:   &trace.Fix{Say: fmt.Sprintf("Begin again. If people need longer than %v to authenticate, lengthen session.pending in the configuration.", a.Times.Pending)}})
 		return false, nil
 	default:
 		a.steps.Refuse(trace.Step{Name: stepWaiting, Rule: "M15", Code: trace.NoPendingRequest, Looked: looked, Found: "none",
@@ -201,6 +217,22 @@ func (a *attempt) turnAway(ctx context.Context) (Outcome, error) {
 // errRolledBack ends the transaction of a login that is refused: what it wrote
 // before it knew is gone, so that a refusal can leave nothing behind (S1).
 var errRolledBack = errors.New("the login is refused")
+
+// lookUpKey adds to the fix for an unknown key whether the provider publishes it.
+// It never makes the key a known one.
+func (a *attempt) lookUpKey(ctx context.Context) {
+	refusal := a.steps.Refusal()
+	if a.Published == nil || refusal == nil || refusal.Code != trace.UnknownKey || refusal.Fix == nil {
+		return
+	}
+	if said := a.Published(ctx, a.edition.Key, shownFingerprint.FindString(refusal.Found)); said != "" {
+		fix := *refusal.Fix
+		fix.Say += " " + said
+		refusal.Fix = &fix
+	}
+}
+
+var shownFingerprint = regexp.MustCompile(`[0-9a-f]{64}`)
 
 // settle lets the policy decide about a verified assertion, and writes down
 // what follows, all of it or nothing (S2).
@@ -284,7 +316,8 @@ func (a *attempt) firstUse(tx *store.Tx) (bool, error) {
 	}
 	if !first {
 		a.steps.Refuse(trace.Step{Name: stepReplay, Rule: "M17", Code: trace.Replayed,
-			Looked: "an assertion and a request that were not used before", Found: "used before"})
+			Looked: "an assertion and a request that were not used before", Found: "used before",
+			Fix: &trace.Fix{Say: "The browser has posted the same answer again, as the back button and a reload do: begin again at " + a.sp.LoginURL + ". Many of these from different addresses are an attack."}})
 		return false, nil
 	}
 	a.steps.Pass("M17", stepReplay, "an assertion and a request that were not used before", "not used before")
@@ -401,6 +434,11 @@ func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, 
 		if known.Account != nil {
 			user = known.Account.ID
 		}
+		if code == trace.UserUnknown {
+			if err := a.knownElsewhere(tx, decision); err != nil {
+				return err
+			}
+		}
 		kept := a.trace(decision)
 		kept.UserID = user
 		if err := tx.SaveTrace(kept); err != nil {
@@ -415,6 +453,24 @@ func (a *attempt) refuse(ctx context.Context, decision idms.Decision) (Outcome, 
 		return Outcome{}, err
 	}
 	return a.refused(ctx, code), nil
+}
+
+// knownElsewhere adds to the fix for an unknown person through which other
+// records somebody of this username has come: another provider's username is
+// another person's, whoever they are (S40).
+func (a *attempt) knownElsewhere(tx *store.Tx, decision idms.Decision) error {
+	refusal := decision.Steps.Refusal()
+	if refusal == nil || refusal.Fix == nil {
+		return nil
+	}
+	keys, err := tx.OthersCalled(decision.Profile.Username, a.edition.ID)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	fix := *refusal.Fix
+	fix.Say += " Somebody of this username is known through " + strings.Join(keys, ", ") + "; an account belongs to the record that it came through, so that is another person here."
+	refusal.Fix = &fix
+	return nil
 }
 
 func (a *attempt) refused(ctx context.Context, code trace.Code) Outcome {

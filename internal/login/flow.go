@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"log/slog"
 	"runtime"
 	"time"
@@ -19,6 +20,13 @@ type Config struct {
 	// Base is the first configured public base URL: the origin of every record
 	// that names none.
 	Base string
+
+	// Published says, for the trace, whether the provider of a record publishes a
+	// certificate by this SHA-256 fingerprint ("" when the message shows none) in
+	// the metadata at its address: a sentence, or "" when that is not known. It is
+	// asked when a signature was made by a key that the record does not know, and
+	// changes nothing about the refusal. nil: nobody is asked.
+	Published func(ctx context.Context, record, fingerprint string) string
 
 	Times         Times
 	Limits        saml.Limits

@@ -68,7 +68,8 @@ func (r *run) checkAttributes() bool {
 	}
 	if c.over != "" {
 		return r.refuse(checkAttributes, trace.AttributeLimit, "at most "+c.over, "more", &trace.Fix{
-			Say: "Let the provider send only the attributes and groups that this service needs.",
+			Say:   "Let the provider send only the attributes and groups that this service needs.",
+			There: &trace.Setting{Name: settingAttributes, Value: "only those that are needed"},
 		})
 	}
 	c.markIncomplete()

@@ -16,7 +16,7 @@ func DecodePost(field string, limit int) ([]byte, *trace.Step) {
 	const name = "SAMLResponse field"
 	if field == "" {
 		return nil, &trace.Step{Name: name, Rule: "M02", State: trace.Refused, Code: trace.MessageEncoding,
-			Looked: "base64", Found: "an empty field"}
+			Looked: "base64", Found: "an empty field", Fix: fixField("")}
 	}
 	// Line breaks make a field longer, by at most a quarter: lines of eight
 	// characters.
@@ -33,7 +33,7 @@ func DecodePost(field string, limit int) ([]byte, *trace.Step) {
 			}
 		}
 		return nil, &trace.Step{Name: name, Rule: "M02", State: trace.Refused, Code: trace.MessageEncoding,
-			Looked: "base64", Found: found}
+			Looked: "base64", Found: found, Fix: fixField(field)}
 	}
 	if len(message) > limit {
 		return nil, tooLarge(name, limit, strconv.Itoa(len(message))+" bytes")
@@ -43,5 +43,5 @@ func DecodePost(field string, limit int) ([]byte, *trace.Step) {
 
 func tooLarge(name string, limit int, found string) *trace.Step {
 	return &trace.Step{Name: name, Rule: "M01", State: trace.Refused, Code: trace.MessageTooLarge,
-		Looked: "at most " + strconv.Itoa(limit) + " bytes", Found: found}
+		Looked: "at most " + strconv.Itoa(limit) + " bytes", Found: found, Fix: fixSize()}
 }

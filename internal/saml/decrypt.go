@@ -102,11 +102,7 @@ func (v *Verifier) decrypt(holder *etree.Element, authentic bool) (plain []byte,
 	}
 	key, err := v.unwrap(transports, algorithm.key)
 	if err != nil {
-		found := err.Error()
-		if len(transports) > 0 && transports[0].shown != nil {
-			found += "; it is encrypted to the certificate " + fingerprintOf(transports[0].shown)
-		}
-		return nil, false, failedDecryption(found)
+		return nil, false, v.wrongKey(err, transports)
 	}
 	if plain, err = decipher(algorithm, key, ciphertext); err != nil {
 		return nil, false, failedDecryption(err.Error())
@@ -121,7 +117,7 @@ func failedDecryption(why string) *malformed {
 
 func refusedEncryption(what, name string) *malformed {
 	return &malformed{trace.EncryptionAlgorithm, what + shown(name),
-		&trace.Fix{Say: "Set the provider to encrypt with AES-GCM, and the key with RSA-OAEP."}}
+		&trace.Fix{Say: "Set the provider to encrypt with AES-GCM, and the key with RSA-OAEP.", There: goodCipher()}}
 }
 
 // encryptedData reads an EncryptedData up to its key.
@@ -135,7 +131,7 @@ func (v *Verifier) encryptedData(data *etree.Element, authentic bool) (blockCiph
 		// M10: who can change a CBC ciphertext and watch us fail learns the text.
 		return algorithm, nil, &malformed{trace.EncryptionAlgorithm, "cipher " + shown(name) + " in a response that is not signed",
 			&trace.Fix{Field: "saml.legacy.cbc", Present: "false", Suggested: "true",
-				Say: "Set the provider to AES-GCM, or to sign the response; until it is, the legacy switch lets CBC pass."}}
+				Say: "Set the provider to AES-GCM, or to sign the response; until it is, the legacy switch lets CBC pass.", There: goodCipher()}}
 	}
 	ciphertext, ok := cipherValue(data)
 	if !ok {

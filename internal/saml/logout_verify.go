@@ -417,6 +417,7 @@ func (r *logoutRun) checkDestination() bool {
 // if that is sooner, so that its ID need not be remembered for long.
 func (r *logoutRun) checkTime() bool {
 	now, skew := r.want.Now, r.v.settings.ClockSkew
+	r.result.IssueInstant = r.issued
 	valid := window{r.issued, r.issued.Add(LogoutMessageFor)}
 	if ends, has := attribute(r.root, "NotOnOrAfter"); has && !r.answers {
 		at, ok := parseInstant(ends)
@@ -429,9 +430,9 @@ func (r *logoutRun) checkTime() bool {
 	}
 	switch {
 	case valid.early(now, skew):
-		return r.refuse(logoutTime, trace.TooEarly, "an IssueInstant in the past", clocks(now, valid.notBefore, skew), r.adjustClocks())
+		return r.refuse(logoutTime, trace.TooEarly, "an IssueInstant in the past", clocks(now, valid.notBefore, skew), r.fixClock(valid.notBefore))
 	case valid.late(now, skew):
-		return r.refuse(logoutTime, trace.TooLate, "an IssueInstant of the last "+LogoutMessageFor.String(), clocks(now, valid.notOnOrAfter, skew), r.adjustClocks())
+		return r.refuse(logoutTime, trace.TooLate, "an IssueInstant of the last "+LogoutMessageFor.String(), clocks(now, valid.notOnOrAfter, skew), r.fixClock(valid.notOnOrAfter))
 	}
 	if !r.answers {
 		id, _ := attribute(r.root, "ID")

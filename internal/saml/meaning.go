@@ -55,10 +55,7 @@ func (r *run) checkIssuer() bool {
 	}
 	issuer, simple := trimmedContent(r.assertion.issuer)
 	if !simple || issuer != want {
-		return r.refuse(checkIssuer, trace.IssuerMismatch, shown(want), shown(issuer), &trace.Fix{
-			Field: "saml.issuer", Present: want, Suggested: suggestible(issuer),
-			Say: "A key of the record has signed this: if it is the right provider, put its issuer into Identity Provider Issuer.",
-		})
+		return r.refuse(checkIssuer, trace.IssuerMismatch, shown(want), shown(issuer), r.fixIssuer(issuer))
 	}
 	if r.response.issuer == nil {
 		if r.responseProven || r.result.Encrypted {
@@ -66,7 +63,10 @@ func (r *run) checkIssuer() bool {
 				"a Response without Issuer, although it is signed or its assertion encrypted", nil)
 		}
 	} else if outer, simple := trimmedContent(r.response.issuer); !simple || outer != want {
-		return r.refuse(checkIssuer, trace.IssuerMismatch, shown(want), "a Response with Issuer "+shown(outer), nil)
+		return r.refuse(checkIssuer, trace.IssuerMismatch, shown(want), "a Response with Issuer "+shown(outer), &trace.Fix{
+			Say:   difference(outer, want) + "The Response and the assertion in it name different issuers: let the provider write one and the same.",
+			There: &trace.Setting{Name: "issuer (entity ID of the provider)", Value: want},
+		})
 	}
 	r.result.Issuer = issuer
 	return r.pass(checkIssuer, want, want)
@@ -78,20 +78,15 @@ func (r *run) checkDestination() bool {
 	destination, has := attribute(r.response.element, "Destination")
 	switch {
 	case r.acs != r.v.sp.ACS && !slices.Contains(r.v.sp.PreviousACS, r.acs):
-		return r.refuse(checkDestination, trace.DestinationMismatch, shown(r.v.sp.ACS), "posted to "+shown(r.acs), r.enterACS())
+		return r.refuse(checkDestination, trace.DestinationMismatch, shown(r.v.sp.ACS), "posted to "+shown(r.acs), r.fixPlace())
 	case !has && !r.responseProven:
 		return r.pass(checkDestination, r.acs, "none, which only a signed response must have")
 	case !has:
-		return r.refuse(checkDestination, trace.DestinationMismatch, shown(r.acs), "a signed Response without Destination", r.enterACS())
+		return r.refuse(checkDestination, trace.DestinationMismatch, shown(r.acs), "a signed Response without Destination", r.enterACS(""))
 	case destination != r.acs:
-		return r.refuse(checkDestination, trace.DestinationMismatch, shown(r.acs), shown(destination), r.enterACS())
+		return r.refuse(checkDestination, trace.DestinationMismatch, shown(r.acs), shown(destination), r.enterACS(destination))
 	}
 	return r.pass(checkDestination, r.acs, destination)
-}
-
-// enterACS says what to do at the provider.
-func (r *run) enterACS() *trace.Fix {
-	return &trace.Fix{Say: "At the provider, enter " + r.v.sp.ACS + " as this service's ACS (reply, single sign-on) URL, letter for letter."}
 }
 
 // confirmation is how far one SubjectConfirmation came.
@@ -114,12 +109,14 @@ func (r *run) checkConfirmation() bool {
 		return r.refuse(checkConfirmation, trace.SubjectConfirmation, "a bearer confirmation", "an assertion without Subject", nil)
 	}
 	best := confirmation{failed: checkConfirmation, code: trace.SubjectConfirmation,
-		looked: "a bearer confirmation", found: "none"}
+		looked: "a bearer confirmation", found: "none", fix: fixProfile("bearer confirmation")}
+	var others []string
 	for child := range r.assertion.subject.ChildElementsSeq() {
 		if !is(child, assertionNamespace, "SubjectConfirmation") {
 			continue
 		}
 		if method, _ := attribute(child, "Method"); method != methodBearer {
+			others = append(others, method)
 			continue
 		}
 		this := r.confirm(child)
@@ -130,6 +127,9 @@ func (r *run) checkConfirmation() bool {
 		if this.failed > best.failed || best.found == "none" {
 			best = this
 		}
+	}
+	if best.found == "none" && len(others) > 0 {
+		best.found = "others alone: " + shownAll(others)
 	}
 	for c := checkConfirmation; c < best.failed && c <= checkRequest; c++ {
 		r.pass(c, "", "")
@@ -167,7 +167,7 @@ func (r *run) confirm(element *etree.Element) (c confirmation) {
 	c.until = ends
 
 	if recipient, _ := attribute(data, "Recipient"); recipient != r.acs {
-		return fail(checkRecipient, trace.RecipientMismatch, shown(r.acs), shown(recipient), r.enterACS())
+		return fail(checkRecipient, trace.RecipientMismatch, shown(r.acs), shown(recipient), r.enterACS(recipient))
 	}
 	now, skew := r.want.Now, r.v.settings.ClockSkew
 	switch {
@@ -176,9 +176,9 @@ func (r *run) confirm(element *etree.Element) (c confirmation) {
 	case !endOK || hasBegin && !beginOK:
 		return fail(checkConfirmationTime, trace.TimeFormat, "instants with a time zone", shown(begins)+", "+shown(ends), nil)
 	case c.window.early(now, skew): // the profile forbids NotBefore here; in the past it does no harm
-		return fail(checkConfirmationTime, trace.TooEarly, "NotBefore in the past", clocks(now, c.window.notBefore, skew), r.adjustClocks())
+		return fail(checkConfirmationTime, trace.TooEarly, "NotBefore in the past", clocks(now, c.window.notBefore, skew), r.fixClock(c.window.notBefore))
 	case c.window.late(now, skew):
-		return fail(checkConfirmationTime, trace.TooLate, "NotOnOrAfter in the future", clocks(now, c.window.notOnOrAfter, skew), r.adjustClocks())
+		return fail(checkConfirmationTime, trace.TooLate, "NotOnOrAfter in the future", clocks(now, c.window.notOnOrAfter, skew), r.fixClock(c.window.notOnOrAfter))
 	}
 	inner, hasInner := attribute(data, "InResponseTo")
 	outer, hasOuter := attribute(r.response.element, "InResponseTo")
@@ -213,32 +213,22 @@ func (r *run) confirm(element *etree.Element) (c confirmation) {
 		looked += ": " + shownAll(waiting)
 	}
 	found := "confirmation " + shown(inner)
+	say := "The browser waits for another answer, as it does when an old tab or the back button is used: begin again at " + r.v.sp.LoginURL + "."
 	if !hasInner {
+		say = "The confirmation has to repeat InResponseTo (profiles 4.1.4.2). " + say
 		found = "confirmation without InResponseTo"
 	}
 	if hasOuter {
 		found += ", Response " + shown(outer)
 	}
-	return fail(checkRequest, trace.RequestMismatch, looked, found, &trace.Fix{
-		Say: "The browser waits for another answer: begin again at " + r.v.sp.LoginURL + ".",
-	})
-}
-
-// adjustClocks says what may be wrong with a time.
-func (r *run) adjustClocks() *trace.Fix {
-	fix := &trace.Fix{Field: "saml.clock_skew", Present: r.v.settings.ClockSkew.String(),
-		Say: "Set both clocks by NTP; if they are, begin again, or widen the clock skew."}
-	if r.v.settings.ClockSkew < MaxClockSkew {
-		fix.Suggested = MaxClockSkew.String()
-	}
-	return fix
+	return fail(checkRequest, trace.RequestMismatch, looked, found, &trace.Fix{Say: say})
 }
 
 // checkConditions: exactly one Conditions, none in it that we do not know (SAML
 // core 2.5.1), its window open, every audience restriction naming us.
 func (r *run) checkConditions() bool {
 	if len(r.assertion.conditions) != 1 {
-		return r.refuse(checkConditions, trace.Conditions, "one Conditions", "none, or several", nil)
+		return r.refuse(checkConditions, trace.Conditions, "one Conditions", "none, or several", fixProfile("Conditions"))
 	}
 	conditions := r.assertion.conditions[0]
 	var restrictions []*etree.Element
@@ -270,9 +260,9 @@ func (r *run) checkValidity(conditions *etree.Element) bool {
 	case hasBegin && !beginOK || hasEnd && !endOK:
 		return r.refuse(checkValidity, trace.TimeFormat, "instants with a time zone", shown(begins)+", "+shown(ends), nil)
 	case valid.early(now, skew):
-		return r.refuse(checkValidity, trace.TooEarly, "NotBefore in the past", clocks(now, valid.notBefore, skew), r.adjustClocks())
+		return r.refuse(checkValidity, trace.TooEarly, "NotBefore in the past", clocks(now, valid.notBefore, skew), r.fixClock(valid.notBefore))
 	case valid.late(now, skew):
-		return r.refuse(checkValidity, trace.TooLate, "NotOnOrAfter in the future", clocks(now, valid.notOnOrAfter, skew), r.adjustClocks())
+		return r.refuse(checkValidity, trace.TooLate, "NotOnOrAfter in the future", clocks(now, valid.notOnOrAfter, skew), r.fixClock(valid.notOnOrAfter))
 	}
 	// M17: the skew may be widened while the ID is remembered.
 	until := r.bearerUntil
@@ -288,7 +278,7 @@ func (r *run) checkValidity(conditions *etree.Element) bool {
 func (r *run) checkAudience(restrictions []*etree.Element) bool {
 	want := r.v.sp.Audience
 	if len(restrictions) == 0 {
-		return r.refuse(checkAudience, trace.AudienceMissing, shown(want), "no AudienceRestriction", nil)
+		return r.refuse(checkAudience, trace.AudienceMissing, shown(want), "no AudienceRestriction", r.enterIdentifier())
 	}
 	for _, restriction := range restrictions {
 		var came []string
@@ -306,27 +296,11 @@ func (r *run) checkAudience(restrictions []*etree.Element) bool {
 	return r.pass(checkAudience, want, want)
 }
 
-func (r *run) fixAudience(came []string) *trace.Fix {
-	fix := &trace.Fix{Field: "saml.audience", Present: r.v.settings.Audience,
-		Say: "At the provider, enter " + r.v.sp.Audience + " as audience (entity ID of this service); or put the audience that came into Audience URI, if it means this service."}
-	if len(came) != 1 {
-		return fix
-	}
-	fix.Suggested = suggestible(came[0])
-	switch came[0] {
-	case r.v.sp.ACS, r.acs:
-		fix.Say = "The audience that came is this record's ACS URL: put it into Audience URI, or enter " + r.v.sp.Audience + " as audience at the provider."
-	case r.v.sp.EntityID:
-		fix.Say = "The audience that came is this record's Service Provider Issuer: empty Audience URI, or enter " + r.v.sp.Audience + " as audience at the provider."
-	}
-	return fix
-}
-
 // checkAuthentication: one AuthnStatement says when, and until when, and how the
 // person authenticated (M16, M18). Of two we would have to choose one.
 func (r *run) checkAuthentication() bool {
 	if len(r.assertion.authn) != 1 {
-		return r.refuse(checkAuthentication, trace.AuthnStatement, "one AuthnStatement", "none, or several", nil)
+		return r.refuse(checkAuthentication, trace.AuthnStatement, "one AuthnStatement", "none, or several", fixProfile("AuthnStatement"))
 	}
 	statement := r.assertion.authn[0]
 	instant, has := attribute(statement, "AuthnInstant")
@@ -338,7 +312,7 @@ func (r *run) checkAuthentication() bool {
 	case !ok:
 		return r.refuse(checkAuthentication, trace.TimeFormat, "an AuthnInstant with a time zone", shown(instant), nil)
 	case at.After(now.Add(skew)):
-		return r.refuse(checkAuthentication, trace.AuthnInFuture, "AuthnInstant in the past", clocks(now, at, skew), r.adjustClocks())
+		return r.refuse(checkAuthentication, trace.AuthnInFuture, "AuthnInstant in the past", clocks(now, at, skew), r.fixClock(at))
 	}
 	r.result.AuthnInstant = at
 	r.result.SessionIndex, _ = attribute(statement, "SessionIndex")
@@ -360,7 +334,7 @@ func (r *run) checkFreshness(at time.Time) bool {
 	if at.Before(r.request.Issued.Truncate(time.Second).Add(-skew)) {
 		return r.refuse(checkFreshness, trace.AuthnTooOld, "AuthnInstant after the request of "+moment(r.request.Issued),
 			moment(at)+", with a skew of "+skew.String()+" allowed", &trace.Fix{
-				Field: "saml.force_authn", Present: "true",
+				Field: "saml.force_authn", Present: "true", Suggested: "false",
 				Say: "The provider answered from an old session: let it honour ForceAuthn, or switch ForceAuthn off.",
 			})
 	}
@@ -379,7 +353,7 @@ func (r *run) checkSession(statement *etree.Element) bool {
 	case !ok:
 		return r.refuse(checkSession, trace.TimeFormat, "a SessionNotOnOrAfter with a time zone", shown(ends), nil)
 	case window{notOnOrAfter: at}.late(now, skew):
-		return r.refuse(checkSession, trace.SessionOver, "SessionNotOnOrAfter in the future", clocks(now, at, skew), r.adjustClocks())
+		return r.refuse(checkSession, trace.SessionOver, "SessionNotOnOrAfter in the future", clocks(now, at, skew), r.fixClock(at))
 	}
 	r.result.SessionUntil = at
 	return r.pass(checkSession, "", ends)
@@ -433,7 +407,7 @@ func (r *run) checkNameID() bool {
 		}
 	}
 	if name == nil {
-		return r.refuse(checkNameID, trace.NameID, looked, "none", nil)
+		return r.refuse(checkNameID, trace.NameID, looked, "none", r.fixNameID())
 	}
 	text, simple := content(name)
 	id := NameID{Value: strings.TrimFunc(text, unicode.IsSpace)}
@@ -446,10 +420,11 @@ func (r *run) checkNameID() bool {
 	case max(len(id.Value), len(id.Format), len(id.NameQualifier)) > r.v.limits.Name:
 		return r.refuse(checkNameID, trace.NameID, "a NameID of at most "+strconv.Itoa(r.v.limits.Name)+" bytes", shown(id.Value), nil)
 	case id.Value == "":
-		return r.refuse(checkNameID, trace.NameID, "a NameID with text", "an empty one", nil)
+		return r.refuse(checkNameID, trace.NameID, "a NameID with text", "an empty one", r.fixNameID())
 	case id.SPNameQualifier != "" && id.SPNameQualifier != r.v.sp.EntityID && id.SPNameQualifier != r.v.sp.Audience:
 		return r.refuse(checkNameID, trace.NameID, "an SPNameQualifier that is "+shown(r.v.sp.EntityID), shown(id.SPNameQualifier), &trace.Fix{
-			Say: "The identifier was made for another service: at the provider, enter " + r.v.sp.EntityID + " as entity ID of this one.",
+			Say:   difference(id.SPNameQualifier, r.v.sp.EntityID) + "The identifier was made for another service: at the provider, enter " + r.v.sp.EntityID + " as entity ID of this one.",
+			There: &trace.Setting{Name: settingIdentifier, Value: r.v.sp.EntityID},
 		})
 	}
 	r.result.NameID = id

@@ -266,11 +266,11 @@ func (v *Verifier) allow(form *signatureForm, is strength, what, name string) *m
 		allowed, field, advice = v.settings.LegacyInclusiveC14N, "saml.legacy.inclusive_c14n", "Set the provider to exclusive canonicalisation; until it is, the legacy switch lets this one pass."
 	default:
 		return &malformed{trace.SignatureAlgorithm, what + shown(name),
-			&trace.Fix{Say: "Set the provider to RSA-SHA256 and exclusive canonicalisation."}}
+			&trace.Fix{Say: "Set the provider to RSA-SHA256 and exclusive canonicalisation.", There: goodSignature()}}
 	}
 	if !allowed {
 		return &malformed{trace.SignatureAlgorithm, what + shown(name),
-			&trace.Fix{Field: field, Present: "false", Suggested: "true", Say: advice}}
+			&trace.Fix{Field: field, Present: "false", Suggested: "true", Say: advice, There: goodSignature()}}
 	}
 	form.legacy = what + name
 	return nil

@@ -109,9 +109,13 @@ func (r *journal) note(c check, looked, found string, fix *trace.Fix) bool {
 	return true
 }
 
-// refuse ends the verification. It is false, for returning.
+// refuse ends the verification. It is false, for returning. Without a fix of its
+// own the step has that of the code.
 func (r *journal) refuse(c check, code trace.Code, looked, found string, fix *trace.Fix) bool {
 	r.at = c
+	if fix == nil {
+		fix = trace.Remedy(code)
+	}
 	step := &r.steps[c]
 	step.State, step.Code, step.Looked, step.Found, step.Fix = trace.Refused, code, looked, found, fix
 	return false

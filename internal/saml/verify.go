@@ -124,13 +124,13 @@ func (r *run) verify(message []byte) bool {
 func (r *run) scan(message []byte) (*etree.Element, bool) {
 	size := strconv.Itoa(len(message)) + " bytes"
 	if len(message) > r.v.limits.Message {
-		return nil, r.refuse(checkMessage, trace.MessageTooLarge, "at most "+strconv.Itoa(r.v.limits.Message)+" bytes", size, nil)
+		return nil, r.refuse(checkMessage, trace.MessageTooLarge, "at most "+strconv.Itoa(r.v.limits.Message)+" bytes", size, fixSize())
 	}
 	r.pass(checkMessage, "", size)
 	r.ids = idSet{}
 	root, refused := parse(message, r.v.limits.scan(), nil, r.ids)
 	if refused.refused() {
-		return nil, r.refuse(checkXML, refused.code, "", refused.String(), nil)
+		return nil, r.refuse(checkXML, refused.code, "", refused.String(), fixMessage(message))
 	}
 	return root, r.pass(checkXML, "", "")
 }
@@ -138,7 +138,7 @@ func (r *run) scan(message []byte) (*etree.Element, bool) {
 func (r *run) checkResponse(root *etree.Element) bool {
 	if !is(root, protocolNamespace, "Response") {
 		return r.refuse(checkResponse, trace.WrongMessage, "a Response of SAML 2.0",
-			shown(root.Tag)+" of "+shown(root.NamespaceURI()), nil)
+			shown(root.Tag)+" of "+shown(root.NamespaceURI()), r.fixRoot(root))
 	}
 	var why string
 	if r.response, why = readResponse(root); why != "" {
@@ -149,7 +149,7 @@ func (r *run) checkResponse(root *etree.Element) bool {
 
 func (r *run) checkOneAssertion() bool {
 	if why := r.response.oneAssertion(); why != "" {
-		return r.refuse(checkOneAssertion, trace.ResponseStructure, "one Assertion in all", why, nil)
+		return r.refuse(checkOneAssertion, trace.ResponseStructure, "one Assertion in all", why, r.fixAssertions())
 	}
 	return r.pass(checkOneAssertion, "", r.response.assertions[0].Tag)
 }
@@ -236,6 +236,9 @@ func (r *run) refuseKey(c check, form signatureForm) bool {
 		}
 		found = "the message shows the certificate " + fingerprint
 		fix.Say = "If the provider says that its signing certificate has the fingerprint " + fingerprint + ", import its current metadata or add that certificate."
+		if r.v.renewed(form.shown) {
+			fix.Say = "The certificate bears the same name as one of the record's, so the provider has probably rolled its key over. " + fix.Say
+		}
 	}
 	return r.refuse(c, trace.UnknownKey, "a signature by "+shownAll(known), found, fix)
 }
@@ -252,8 +255,9 @@ func (r *run) checkCertificates(c check) bool {
 			continue
 		}
 		found := key.fingerprint + " is valid from " + instant(dates.notBefore) + " to " + instant(dates.notOnOrAfter)
-		fix := &trace.Fix{Field: "saml.certificates", Say: "Ask the provider for its new certificate and import it."}
+		fix := &trace.Fix{Field: "saml." + r.v.settings.fieldOf(key.certificate), Present: key.fingerprint, Say: "Ask the provider for its new certificate and import it."}
 		if r.v.settings.RefuseExpiredCertificates {
+			fix.Say += " Until then, refuse_expired_certificates lets it pass when it is off."
 			return r.refuse(c, trace.CertificateExpired, looked, found, fix)
 		}
 		return r.note(c, looked, found, fix)
@@ -263,7 +267,12 @@ func (r *run) checkCertificates(c check) bool {
 
 // fixSigned suggests another demand for signatures.
 func (r *run) fixSigned(instead Signed, say string) *trace.Fix {
-	return &trace.Fix{Field: "saml.signed", Present: string(r.v.settings.Signed), Suggested: string(instead), Say: say}
+	demanded := r.v.settings.Signed
+	if demanded == SignedBoth {
+		demanded = "response and assertion"
+	}
+	return &trace.Fix{Field: "saml.signed", Present: string(r.v.settings.Signed), Suggested: string(instead), Say: say,
+		There: &trace.Setting{Name: settingSigning, Value: string(demanded)}}
 }
 
 // proveAssertion finds the assertion, decrypts it if need be, and proves it by
@@ -331,7 +340,8 @@ func (r *run) checkAssertionSigned() bool {
 			"Let the provider sign the assertion, or change what the record demands."))
 	case !r.responseProven:
 		return r.refuse(checkAssertionSigned, trace.Unsigned, "a signature on the Response or on the Assertion", "neither", &trace.Fix{
-			Say: "Switch on response or assertion signing at the provider."})
+			Say:   "Switch on response or assertion signing at the provider. Nothing unsigned is ever taken.",
+			There: &trace.Setting{Name: settingSigning, Value: "response, assertion, or both"}})
 	}
 	return r.pass(checkAssertionSigned, "", "covered by the Response's signature")
 }

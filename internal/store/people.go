@@ -198,3 +198,16 @@ func groupsOf(db *gorm.DB, userID string) ([]groups.Group, error) {
 	}
 	return all, wrap(err, "list the groups of a person")
 }
+
+// othersShown bounds how many records OthersCalled names.
+const othersShown = 5
+
+// OthersCalled are the keys of other records through which somebody of this
+// username is known; of many the first few, by key.
+func (tx *Tx) OthersCalled(username, recordID string) ([]string, error) {
+	var keys []string
+	err := tx.db.Raw(`SELECT r.key FROM records r WHERE r.id <> ? AND r.state <> ?
+		AND EXISTS (SELECT 1 FROM users u WHERE u.record_id = r.id AND u.username_folded = ?) ORDER BY r.key LIMIT ?`,
+		recordID, deleted, users.Fold(username), othersShown).Scan(&keys).Error
+	return keys, wrap(err, "find others of a username")
+}

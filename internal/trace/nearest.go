@@ -42,6 +42,9 @@ func distance(a, b string) int {
 	if plain(a) == plain(b) {
 		return 0
 	}
+	if known(a) == known(b) {
+		return 0
+	}
 	a, b = plain(lastPart(a)), plain(lastPart(b))
 	shorter := min(len(a), len(b))
 	switch {
@@ -56,6 +59,40 @@ func distance(a, b string) int {
 		return 2 + n
 	}
 	return tooFar + 1
+}
+
+// oids are what people call the attributes that providers of universities and
+// directories name by object identifier (RFC 4519, RFC 4524, eduPerson): the
+// friendly name, which stands beside the name and is never read (S13).
+var oids = map[string]string{
+	"urn:oid:0.9.2342.19200300.100.1.1": "uid",
+	"urn:oid:0.9.2342.19200300.100.1.3": "mail",
+	"urn:oid:2.5.4.3":                   "cn",
+	"urn:oid:2.5.4.4":                   "sn",
+	"urn:oid:2.5.4.10":                  "o",
+	"urn:oid:2.5.4.11":                  "ou",
+	"urn:oid:2.5.4.12":                  "title",
+	"urn:oid:2.5.4.20":                  "telephonenumber",
+	"urn:oid:2.5.4.42":                  "givenname",
+	"urn:oid:2.16.840.1.113730.3.1.3":   "employeenumber",
+	"urn:oid:2.16.840.1.113730.3.1.4":   "employeetype",
+	"urn:oid:2.16.840.1.113730.3.1.241": "displayname",
+	"urn:oid:1.2.840.113549.1.9.1":      "email",
+	"urn:oid:1.3.6.1.4.1.5923.1.1.1.1":  "edupersonaffiliation",
+	"urn:oid:1.3.6.1.4.1.5923.1.1.1.6":  "edupersonprincipalname",
+	"urn:oid:1.3.6.1.4.1.5923.1.1.1.7":  "edupersonentitlement",
+	"urn:oid:1.3.6.1.4.1.5923.1.1.1.9":  "edupersonscopedaffiliation",
+	"urn:oid:1.3.6.1.4.1.5923.1.1.1.10": "edupersontargetedid",
+	"urn:oid:1.3.6.1.4.1.5923.1.5.1.1":  "ismemberof",
+	"urn:oid:1.2.840.113556.1.2.102":    "memberof",
+}
+
+// known is what people call an attribute.
+func known(name string) string {
+	if friendly, ok := oids[name]; ok {
+		return friendly
+	}
+	return plain(name)
 }
 
 // lastPart of a claim URI or URN: what the name is called among people.

@@ -7,7 +7,7 @@ import (
 
 func TestNearestNamesAreThoseAPersonCouldHaveMeant(t *testing.T) {
 	const claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
-	received := []string{"groups", claims + "emailaddress", claims + "givenname", "Department", "telephoneNumber"}
+	received := []string{"groups", claims + "emailaddress", claims + "givenname", "Department", "telephoneNumber", "urn:oid:1.3.6.1.4.1.5923.1.1.1.1"}
 	for _, tt := range []struct {
 		name, wrote string
 		want        []string
@@ -18,6 +18,7 @@ func TestNearestNamesAreThoseAPersonCouldHaveMeant(t *testing.T) {
 		{"punctuation between words", "given_name", []string{claims + "givenname"}},
 		{"another namespace", "urn:example:groups", []string{"groups"}},
 		{"a letter lost", "telephonNumber", []string{"telephoneNumber"}},
+		{"the friendly name of an object identifier", "eduPersonAffiliation", []string{"urn:oid:1.3.6.1.4.1.5923.1.1.1.1"}},
 		{"nothing alike", "manager", nil},
 		{"too short to guess", "sn", nil},
 		{"nothing written", "", nil},

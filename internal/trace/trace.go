@@ -55,7 +55,22 @@ type Fix struct {
 	Present   string `json:"present,omitempty"`   // what the field holds now
 	Suggested string `json:"suggested,omitempty"` // what to put there, when it can be known
 	Say       string `json:"say"`                 // one sentence for the administrator
+
+	// There is what to change at the identity provider; nil when nothing is to be
+	// changed there. With a Field too, either of the two is enough.
+	There *Setting `json:"there,omitempty"`
 }
+
+// Setting is one setting of an identity provider. docs/reference/codes.md has
+// what each vendor calls it.
+type Setting struct {
+	Name  string `json:"name"`            // in the words of most providers: "ACS URL"
+	Value string `json:"value,omitempty"` // what to enter there, when it can be known
+}
+
+// Remedy is the fix of a refusal about which nothing more exact is known than
+// what its code says.
+func Remedy(code Code) *Fix { return &Fix{Say: code.Meaning().Remedy} }
 
 // Steps are the checks of one login in the order of semantics.
 type Steps []Step
@@ -70,9 +85,12 @@ func (s *Steps) Note(rule, name, looked, found string) {
 	*s = append(*s, Step{Name: name, Rule: rule, State: Noted, Looked: looked, Found: found})
 }
 
-// Refuse notes the check that ends the login.
+// Refuse notes the check that ends the login. No refusal is without a fix.
 func (s *Steps) Refuse(step Step) {
 	step.State = Refused
+	if step.Fix == nil {
+		step.Fix = Remedy(step.Code)
+	}
 	*s = append(*s, step)
 }
 

@@ -133,7 +133,8 @@ func (f field) absent(step trace.Step, facts rules.Attributes, incomplete bool) 
 		return step
 	}
 
-	fix := trace.Fix{Field: "mapping." + f.key, Present: f.from}
+	fix := trace.Fix{Field: "mapping." + f.key, Present: f.from,
+		There: &trace.Setting{Name: "attributes and claims that are sent", Value: f.from}}
 	nearest := f.nearest(facts)
 	switch {
 	case incomplete:

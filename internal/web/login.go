@@ -129,6 +129,22 @@ func (s *Site) complete(c echo.Context) error {
 	return see(c, outcome.ReturnTo)
 }
 
+// completeInAddress is for a provider that answers by the HTTP-Redirect or the
+// HTTP-Artifact binding. Nothing of it is read (M01, M02): there is a refusal with
+// a trace, so that somebody can find out. Anything else here is a lost visitor.
+func (s *Site) completeInAddress(c echo.Context) error {
+	if !c.QueryParams().Has("SAMLResponse") && !c.QueryParams().Has("SAMLart") {
+		return echo.ErrMethodNotAllowed
+	}
+	post := login.Post{Record: c.Param("record"), Origin: here(c).base, Address: c.RealIP(), InAddress: true, Tickets: pendingTickets(c)}
+	outcome, err := s.Flow.Complete(c.Request().Context(), post)
+	if err != nil {
+		return err
+	}
+	c.Set(traceKey, outcome.Reference)
+	return s.render(c, http.StatusForbidden, refusedPageOf(s.frame("You could not be logged in"), outcome, read(c, sessionCookie) != ""))
+}
+
 // endFormer ends the session that this browser leaves behind, so that it does
 // not live on unseen until its expiry. The new one stands whether or not that
 // works.
@@ -184,12 +200,18 @@ func readPost(c echo.Context, maxPost int) (login.Post, error) {
 		Response:   only(form["SAMLResponse"]),
 		RelayState: only(form["RelayState"]),
 		Address:    c.RealIP(),
-		Tickets:    map[string]string{},
-	}
-	for _, ticket := range tickets(c) {
-		post.Tickets[ticket.Name] = ticket.Value
+		Tickets:    pendingTickets(c),
 	}
 	return post, nil
+}
+
+// pendingTickets are the pending cookies of this browser, by name.
+func pendingTickets(c echo.Context) map[string]string {
+	all := map[string]string{}
+	for _, ticket := range tickets(c) {
+		all[ticket.Name] = ticket.Value
+	}
+	return all
 }
 
 // readForm reads what another site posts: urlencoded, of bounded size, from the

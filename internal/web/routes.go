@@ -14,6 +14,7 @@ func (s *Site) routes(e *echo.Echo) {
 	// Logging in
 	get("/login", s.loginPage)
 	e.GET("/saml/:record/login", s.begin, s.limit) // no HEAD: it would begin a login
+	e.GET(acsRoute, s.completeInAddress, s.limit)
 	e.POST(acsRoute, s.complete, s.limit, newBodies(largePosts, bodyPatience).bound)
 
 	// The door of local people: a password instead of an identity provider
