@@ -50,6 +50,7 @@ const (
 	LoginRefused     Action = "login_refused"
 	Elevated         Action = "elevated" // a session may do more for a while (S26)
 	ElevationRefused Action = "elevation_refused"
+	LoginTested      Action = "login_tested" // a test of a version of a record, which let nobody in
 	LoggedOut        Action = "logged_out"
 	PortalEntered    Action = "portal_entered"    // a session was handed over to a portal's own host
 	HandOverRefused  Action = "hand_over_refused" // a code came too late, or from another browser or portal

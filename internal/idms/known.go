@@ -14,6 +14,7 @@ const (
 	LogIn   Purpose = "login" // what "" means
 	Elevate Purpose = "elevate"
 	Reapply Purpose = "reapply" // no login: an administrator applies changed rules to the last one (S43)
+	Test    Purpose = "test"    // of a login that lets nobody in; what would be decided is what a LogIn would
 )
 
 // Known is everything besides the assertion that a decision may look at (S3).

@@ -58,12 +58,13 @@ type Post struct {
 	InAddress  bool              // the response came in a query instead of a posted form: it is refused unread (M01)
 }
 
-// Outcome is how a login ended. Exactly one of Session and Refusal is set.
+// Outcome is how a login ended. Exactly one of Session, Refusal and Tested is set.
 type Outcome struct {
 	Reference string // of the trace: safe to show (S60)
 	Session   *Ticket
 	Refusal   *Refusal
-	Purpose   string   // "login" or "elevate"
+	Tested    *Tested  // it was a test login, and nothing has come of it
+	Purpose   string   // "login", "elevate" or "test"
 	ReturnTo  string   // a path of ours
 	Spent     []string // suffixes of pending cookies that are used up
 }

@@ -39,6 +39,13 @@ func (f *Flow) complete(ctx context.Context, post Post) (Outcome, error) {
 		return Outcome{}, err
 	}
 	a := &attempt{Flow: f, connection: c, post: post, now: f.Clock(), ref: store.NewRef()}
+	test, err := a.waitingTest(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if test != nil {
+		return f.completeTest(ctx, post, *test)
+	}
 	if err := a.prove(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -61,6 +68,8 @@ type attempt struct {
 	verified  bool
 	assertion saml.Assertion
 	pending   *store.Pending // the request that the assertion answers; nil when unsolicited
+
+	test *store.TestLogin // nil: a login
 }
 
 // The steps around the verifier, by name.
@@ -91,16 +100,8 @@ func (a *attempt) prove(ctx context.Context) error {
 	}
 	defer leave()
 
-	if a.post.InAddress {
-		a.steps.Refuse(trace.Step{Name: stepField, Rule: "M01", Code: trace.MessageEncoding,
-			Looked: "a form that is posted", Found: "an answer in the address, as the HTTP-Redirect and HTTP-Artifact bindings send it",
-			Fix: &trace.Fix{Say: "Let the provider answer by HTTP-POST: an answer in an address is never read.",
-				There: &trace.Setting{Name: "response binding", Value: "HTTP-POST"}}})
-		return nil
-	}
-	message, refused := saml.DecodePost(a.post.Response, a.Limits.Message)
-	if refused != nil {
-		a.steps.Refuse(*refused)
+	message, ok := a.message()
+	if !ok {
 		return nil
 	}
 	verification := a.verifier.Verify(message, a.expect())
@@ -111,6 +112,23 @@ func (a *attempt) prove(ctx context.Context) error {
 		a.pending = &a.waiting[i]
 	}
 	return nil
+}
+
+// message is what was posted, decoded.
+func (a *attempt) message() ([]byte, bool) {
+	if a.post.InAddress {
+		a.steps.Refuse(trace.Step{Name: stepField, Rule: "M01", Code: trace.MessageEncoding,
+			Looked: "a form that is posted", Found: "an answer in the address, as the HTTP-Redirect and HTTP-Artifact bindings send it",
+			Fix: &trace.Fix{Say: "Let the provider answer by HTTP-POST: an answer in an address is never read.",
+				There: &trace.Setting{Name: "response binding", Value: "HTTP-POST"}}})
+		return nil, false
+	}
+	message, refused := saml.DecodePost(a.post.Response, a.Limits.Message)
+	if refused != nil {
+		a.steps.Refuse(*refused)
+		return nil, false
+	}
+	return message, true
 }
 
 // takesLogins is S53: a draft and a disabled record refuse, with a message of
@@ -130,16 +148,21 @@ func (a *attempt) takesLogins() bool {
 	return false
 }
 
-// isAwaited finds the requests that this browser waits for (M15, M23). Without
-// one, only a record that allows unsolicited responses goes on.
-func (a *attempt) isAwaited(ctx context.Context) (bool, error) {
+// cookies are the hashes of the browser's pending cookies.
+func (a *attempt) cookies() [][]byte {
 	var hashes [][]byte
 	for _, value := range a.post.Tickets {
 		if hash, ok := session.Hash(value); ok {
 			hashes = append(hashes, hash)
 		}
 	}
-	live, expired, err := a.Store.Pending(ctx, a.edition.ID, hashes, a.now)
+	return hashes
+}
+
+// isAwaited finds the requests that this browser waits for (M15, M23). Without
+// one, only a record that allows unsolicited responses goes on.
+func (a *attempt) isAwaited(ctx context.Context) (bool, error) {
+	live, expired, err := a.Store.Pending(ctx, a.edition.ID, a.cookies(), a.now)
 	if err != nil {
 		return false, err
 	}
@@ -292,6 +315,8 @@ func (a *attempt) known(tx *store.Tx) (idms.Known, error) {
 func (a *attempt) purpose() idms.Purpose {
 	elevates := func(p store.Pending) bool { return p.Purpose == idms.Elevate }
 	switch {
+	case a.test != nil:
+		return idms.Test
 	case a.pending != nil && elevates(*a.pending):
 		return idms.Elevate
 	case !a.verified && len(a.waiting) > 0 && !slices.ContainsFunc(a.waiting, func(p store.Pending) bool { return !elevates(p) }):
@@ -314,14 +339,19 @@ func (a *attempt) firstUse(tx *store.Tx) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return a.firstOrRefused(first), nil
+}
+
+// firstOrRefused notes the step of M17.
+func (a *attempt) firstOrRefused(first bool) bool {
 	if !first {
 		a.steps.Refuse(trace.Step{Name: stepReplay, Rule: "M17", Code: trace.Replayed,
 			Looked: "an assertion and a request that were not used before", Found: "used before",
 			Fix: &trace.Fix{Say: "The browser has posted the same answer again, as the back button and a reload do: begin again at " + a.sp.LoginURL + ". Many of these from different addresses are an attack."}})
-		return false, nil
+		return false
 	}
 	a.steps.Pass("M17", stepReplay, "an assertion and a request that were not used before", "not used before")
-	return true, nil
+	return true
 }
 
 // admit writes what an admitted login changes.

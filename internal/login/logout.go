@@ -427,10 +427,14 @@ func (m *logoutMessage) trace() store.Trace {
 // heading names what a trace explains.
 func (t Trace) heading() (what, how string) {
 	what, how = "Login", "admitted"
-	switch t.Purpose {
-	case LogOut:
+	switch {
+	case t.Test && t.Code == "":
+		return "Test login", "passed: the person would be logged in, and nothing was changed"
+	case t.Test:
+		return "Test login", "not passed: " + string(t.Code)
+	case t.Purpose == LogOut:
 		what, how = "Logout", "carried out"
-	case idms.Reapply:
+	case t.Purpose == idms.Reapply:
 		what = "No login: rules applied to the last one," // S43
 	}
 	if !t.Admitted {

@@ -194,6 +194,9 @@ func (t Trace) Print(w io.Writer) error {
 			fmt.Fprintf(&text, "  %s = %q\n", fact.Name, fact.Values)
 		}
 		text.WriteString("\n")
+		if t.Test && t.Protocol.Refusal() != nil {
+			text.WriteString("If the response were accepted (nobody has proved what came):\n")
+		}
 	}
 	if _, err := io.WriteString(w, text.String()); err != nil || t.Decision == nil {
 		return err

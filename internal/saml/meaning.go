@@ -54,6 +54,7 @@ func (r *run) checkIssuer() bool {
 		return r.refuse(checkIssuer, trace.IssuerMismatch, shown(want), "an assertion without Issuer", nil)
 	}
 	issuer, simple := trimmedContent(r.assertion.issuer)
+	r.result.Issuer = issuer
 	if !simple || issuer != want {
 		return r.refuse(checkIssuer, trace.IssuerMismatch, shown(want), shown(issuer), r.fixIssuer(issuer))
 	}
@@ -68,7 +69,6 @@ func (r *run) checkIssuer() bool {
 			There: &trace.Setting{Name: "issuer (entity ID of the provider)", Value: want},
 		})
 	}
-	r.result.Issuer = issuer
 	return r.pass(checkIssuer, want, want)
 }
 
@@ -106,7 +106,7 @@ type confirmation struct {
 // trace shows the one that came furthest.
 func (r *run) checkConfirmation() bool {
 	if r.assertion.subject == nil {
-		return r.refuse(checkConfirmation, trace.SubjectConfirmation, "a bearer confirmation", "an assertion without Subject", nil)
+		return r.refuse(checkConfirmation, trace.SubjectConfirmation, "a bearer confirmation", "an assertion without Subject", fixProfile("Subject"))
 	}
 	best := confirmation{failed: checkConfirmation, code: trace.SubjectConfirmation,
 		looked: "a bearer confirmation", found: "none", fix: fixProfile("bearer confirmation")}
@@ -386,6 +386,9 @@ func (r *run) checkContext(statement *etree.Element) bool {
 func (r *run) checkNameID() bool {
 	const looked = "one NameID"
 	var name *etree.Element
+	if r.assertion.subject == nil { // only in an examination, which has refused that already
+		return r.refuse(checkNameID, trace.NameID, looked, "no Subject", nil)
+	}
 	for child := range r.assertion.subject.ChildElementsSeq() {
 		if child.NamespaceURI() != assertionNamespace {
 			continue

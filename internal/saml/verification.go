@@ -24,6 +24,16 @@ type Expect struct {
 	Requests []Request
 }
 
+// Examination is a Verification that went on after a refusal.
+type Examination struct {
+	Verification
+	// Read is true when the message could be read to its end. Claimed is then what
+	// it says, which nobody has proved unless Accepted: it may be shown to whoever
+	// sent it, and must never let anybody in.
+	Read    bool
+	Claimed Assertion
+}
+
 // Verification is the protocol's part of a login: the assertion when every
 // M-rule holds, and every step that was taken.
 type Verification struct {

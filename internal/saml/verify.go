@@ -74,6 +74,8 @@ type run struct {
 	request        *Request  // nil: unsolicited
 	bearerUntil    time.Time // the latest end of a bearer confirmation
 	result         Assertion
+
+	examining bool // go on after a refusal wherever there is something to go on with
 }
 
 // Verify proves a decoded message (M03 to M23, and S54), or refuses it. The
@@ -98,6 +100,42 @@ func (v *Verifier) Verify(message []byte, want Expect) (verification Verificatio
 		return Verification{Steps: r.steps}
 	}
 	return Verification{Accepted: true, Assertion: r.result, Steps: r.steps}
+}
+
+// Examine is Verify for a message that will let nobody in, whatever it says: a
+// test login's. It takes the steps that Verify does and refuses what Verify
+// refuses, by the same code; but where a refusal leaves something to read, it goes
+// on, so that all that is wrong is found at once.
+func (v *Verifier) Examine(message []byte, want Expect) (examination Examination) {
+	r := &run{journal: newJournal(), v: v, want: want, acs: want.ACS, examining: true}
+	if r.acs == "" {
+		r.acs = v.sp.ACS
+	}
+	defer func() {
+		if cause := recover(); cause != nil { // M05
+			r.refuse(min(r.at, checkCount-1), trace.VerifierFailed, "", shown(fmt.Sprint(cause)), nil)
+			examination = Examination{Verification: Verification{Steps: r.steps}}
+		}
+	}()
+	read := r.verify(message)
+	switch {
+	case read && r.steps.Refusal() == nil:
+		return Examination{Verification: Verification{Accepted: true, Assertion: r.result, Steps: r.steps}, Read: true, Claimed: r.result}
+	case read:
+		return Examination{Verification: Verification{Steps: r.steps}, Read: true, Claimed: r.result}
+	}
+	return Examination{Verification: Verification{Steps: r.steps}}
+}
+
+// refuse ends a verification, and an examination where nothing is left to read.
+// What a message means can be read on after any of its checks; a structure that is
+// wrong cannot.
+func (r *run) refuse(c check, code trace.Code, looked, found string, fix *trace.Fix) bool {
+	r.journal.refuse(c, code, looked, found, fix)
+	if !r.examining || code == trace.ResponseStructure || code == trace.VerifierFailed {
+		return false
+	}
+	return c >= checkCertificate || c == checkResponseSigned || c == checkAssertionSigned
 }
 
 // verify takes the steps. Each is false when it has refused.
@@ -170,7 +208,7 @@ func (r *run) proveResponse(root *etree.Element) bool {
 	r.pass(checkResponseSigned, "", "signed")
 	proven, key, ok := r.prove(root, nil, signature, checkResponseForm, checkResponseSignature)
 	if !ok {
-		return false
+		return r.examining // with the Response as it came, of which nothing is proven
 	}
 	parts, why := readResponse(proven)
 	if why == "" && (!is(proven, protocolNamespace, "Response") || parts.signature != nil) {
@@ -317,7 +355,7 @@ func (r *run) proveAssertion(root *etree.Element) bool {
 	} else {
 		proven, key, ok := r.prove(assertion, scope, r.assertion.signature, checkAssertionForm, checkAssertionSignature)
 		if !ok {
-			return false
+			return r.examining // with the assertion as it came, of which nothing is proven
 		}
 		r.assertion, why = readAssertion(proven)
 		if why == "" {
@@ -338,6 +376,8 @@ func (r *run) checkAssertionSigned() bool {
 	case demand == SignedAssertion, demand == SignedBoth:
 		return r.refuse(checkAssertionSigned, trace.Unsigned, "a signed Assertion", "not signed", r.fixSigned(SignedResponse,
 			"Let the provider sign the assertion, or change what the record demands."))
+	case !r.responseProven && r.response.signature != nil && r.examining:
+		return true // the Response's signature was refused, which is all there is to say
 	case !r.responseProven:
 		return r.refuse(checkAssertionSigned, trace.Unsigned, "a signature on the Response or on the Assertion", "neither", &trace.Fix{
 			Say:   "Switch on response or assertion signing at the provider. Nothing unsigned is ever taken.",

@@ -331,6 +331,7 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	event := audit.Event{At: by.Now, Action: audit.RecordChanged, Who: by.Who, Reason: by.Reason, Record: record.Key, Changes: changes}
 	difference := Difference{Key: record.Key, Name: record.Name, Kind: Changed, Fields: changes}
 	isNew := before.ID == ""
+	var state idms.State // before
 	if isNew {
 		event.Action, difference.Kind = audit.RecordCreated, Created
 		if record.ID, record.Version, err = tx.place(record.Key); err != nil {
@@ -344,7 +345,10 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 		if err := mayChange(former, by); err != nil {
 			return err
 		}
-		difference.Warnings = record.WarningsOfReplacing(former)
+		difference.Warnings, state = record.WarningsOfReplacing(former), former.State
+	}
+	if err := tx.warnUntested(record, state, &difference.Warnings); err != nil {
+		return err
 	}
 	if err := tx.saveVersion(record, document, string(record.State), by); err != nil {
 		return err

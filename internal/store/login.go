@@ -30,9 +30,24 @@ var ErrStale = fault.New(fault.Conflict, "This way to log in was changed a momen
 // The record stays as it is until the transaction ends. When it is not of the
 // given edition any more, Known returns ErrStale.
 func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
+	known, version, err := tx.known(record.ID, username)
+	if err == nil && version != record.Version {
+		return idms.Known{}, ErrStale
+	}
+	return known, err
+}
+
+// KnownNow is Known whichever version of the record is in force: for what decides
+// about nobody.
+func (tx *Tx) KnownNow(recordID, username string) (idms.Known, error) {
+	known, _, err := tx.known(recordID, username)
+	return known, err
+}
+
+func (tx *Tx) known(recordID, username string) (known idms.Known, version int, err error) {
 	folded := users.Fold(username)
-	if err := tx.lockAccount(record.ID, folded); err != nil {
-		return idms.Known{}, err
+	if err := tx.lockAccount(recordID, folded); err != nil {
+		return idms.Known{}, 0, err
 	}
 	var row struct {
 		Version int
@@ -40,26 +55,25 @@ func (tx *Tx) Known(record Edition, username string) (idms.Known, error) {
 	}
 	found := tx.db.Raw(`SELECT r.version, `+userColumns+`
 		FROM records r LEFT JOIN users u ON u.record_id = r.id AND u.username_folded = ?
-		WHERE r.id = ?`, folded, record.ID).Scan(&row)
+		WHERE r.id = ?`, folded, recordID).Scan(&row)
 	if found.Error != nil {
-		return idms.Known{}, wrap(found.Error, "read what is known")
+		return idms.Known{}, 0, wrap(found.Error, "read what is known")
 	}
-	if found.RowsAffected == 0 || row.Version != record.Version {
-		return idms.Known{}, ErrStale
+	if found.RowsAffected == 0 {
+		return idms.Known{}, 0, ErrStale
 	}
 	if row.User.ID == "" {
-		return idms.Known{}, nil
+		return idms.Known{}, row.Version, nil
 	}
 	account := row.User.account()
-	known := idms.Known{Account: &account}
-	var err error
+	known.Account = &account
 	if known.Memberships, err = memberships(tx.db, account.ID); err != nil {
-		return idms.Known{}, err
+		return idms.Known{}, 0, err
 	}
 	if slices.ContainsFunc(known.Memberships, func(m groups.Membership) bool { return m.Group == roles.Owner.Group() }) {
 		known.LastOwner, err = tx.lastOwner(account.ID)
 	}
-	return known, err
+	return known, row.Version, err
 }
 
 type usedRow struct {

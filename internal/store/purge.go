@@ -16,7 +16,7 @@ type Retention struct {
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests int
 }
 
 const (
@@ -51,6 +51,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
 		{&purged.Codes, "one_time_addresses", "token_hash", "expires <= ?", now.Add(-pendingGrace)},
+		{&purged.Tests, "test_logins", "ref", "created < ?", before(now, s.retention.Traces)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Logouts, "pending_logouts", "handle", "expires <= ?", now},
 	} {
@@ -76,9 +77,9 @@ func before(now time.Time, kept time.Duration) time.Time {
 }
 
 // trimUnverified removes all but the newest traces of responses that could not
-// be verified.
+// be verified. Of a test login there is one alone, which somebody has asked for.
 func (s *Store) trimUnverified(ctx context.Context) (int, error) {
-	return s.remove(ctx, "traces", "ref", "NOT verified ORDER BY at DESC, ref DESC LIMIT ? OFFSET ?", purgeAtOnce, s.retention.Unverified)
+	return s.remove(ctx, "traces", "ref", "NOT verified AND NOT test ORDER BY at DESC, ref DESC LIMIT ? OFFSET ?", purgeAtOnce, s.retention.Unverified)
 }
 
 // remove deletes rows in batches until one is not full.

@@ -37,6 +37,9 @@ func TestAPurgeRemovesWhatWasKeptLongEnough(t *testing.T) {
 		for code, ends := range map[string]time.Time{"long over": now.Add(-time.Hour), "just over": now.Add(-time.Minute), "live": now.Add(time.Minute)} {
 			must(t, s.KeepPortalCode(ctx, PortalCode{Hash: []byte(code), SessionID: used.session.ID, BrowserHash: []byte("b"), Expires: ends}, used.hash))
 		}
+		for ref, at := range map[string]time.Time{"old": now.Add(-91 * day), "young": now.Add(-89 * day)} {
+			must(t, s.InviteTestLogin(ctx, TestLogin{Ref: ref, SecretHash: []byte(ref), RecordID: acme.ID, Version: 1, Created: at, Expires: at.Add(time.Minute)}))
+		}
 		for _, v := range []visitor{used, idle, expired} {
 			openToken(t, s, []byte(v.session.ID), v.session.ID, "https://portal.example", noon)
 		}
@@ -46,6 +49,7 @@ func TestAPurgeRemovesWhatWasKeptLongEnough(t *testing.T) {
 			"forged1": {At: now.Add(-3 * time.Second)},
 			"forged2": {At: now.Add(-2 * time.Second)},
 			"forged3": {At: now.Add(-1 * time.Second)},
+			"tested":  {At: now.Add(-4 * time.Second), Test: true},
 		} {
 			one.Ref = ref
 			must(t, s.SaveTrace(ctx, one))
@@ -53,14 +57,14 @@ func TestAPurgeRemovesWhatWasKeptLongEnough(t *testing.T) {
 		must(t, s.write.Exec("DELETE FROM audit_events").Error)
 		must(t, s.Audit(ctx, audit.Event{At: now.Add(-401 * day)}, audit.Event{At: now.Add(-399 * day)}))
 
-		want := Purged{Traces: 1, Unverified: 1, Audit: 1, Sessions: 2, Pending: 1, Assertions: 1, Codes: 1}
+		want := Purged{Traces: 1, Unverified: 1, Audit: 1, Sessions: 2, Pending: 1, Assertions: 1, Codes: 1, Tests: 1}
 		if got, err := s.Purge(ctx, now); err != nil || got != want {
 			t.Errorf("purged %+v (%v), want %+v", got, err, want)
 		}
 		if got, err := s.Purge(ctx, now); err != nil || got != (Purged{}) {
 			t.Errorf("a second purge found %+v (%v)", got, err)
 		}
-		for table, left := range map[string]int{"traces": 3, "audit_events": 1, "sessions": 1, "pending_requests": 2, "used_assertions": 2, "users": 3, "portal_codes": 2, "portal_tokens": 1} {
+		for table, left := range map[string]int{"traces": 4, "audit_events": 1, "sessions": 1, "pending_requests": 2, "used_assertions": 2, "users": 3, "portal_codes": 2, "portal_tokens": 1, "test_logins": 1} {
 			if got := count(t, s, table); got != left {
 				t.Errorf("%s has %d rows left, want %d", table, got, left)
 			}
@@ -100,9 +104,9 @@ func TestAPurgeGoesInBatches(t *testing.T) {
 			purged, err = s.Purge(ctx, noon.Add(500*day))
 			must(t, err)
 		})
-		// Three for the trail, one for each of the other nine things.
-		if purged.Audit != rows || took != 3+9 {
-			t.Errorf("%d events were removed in %d statements, want %d in 12", purged.Audit, took, rows)
+		// Three for the trail, one for each other thing.
+		if purged.Audit != rows || took != 3+11 {
+			t.Errorf("%d events were removed in %d statements, want %d in 14", purged.Audit, took, rows)
 		}
 	})
 }

@@ -29,6 +29,7 @@ type Trace struct {
 	Admitted bool
 	Code     trace.Code // "" when admitted
 	UserID   string     // "" when nobody is known by it
+	Test     bool       // of a test login, which is no login: Admitted is false then, and UserID is ""
 	Document []byte     // at most MaxTrace bytes
 }
 
@@ -45,6 +46,7 @@ type traceRow struct {
 	Code          string
 	UserID        string
 	Sealed        []byte
+	Test          bool
 }
 
 func (traceRow) TableName() string { return "traces" }
@@ -104,7 +106,7 @@ func (s *Store) saveTrace(db *gorm.DB, t Trace) error {
 	}
 	row := traceRow{
 		Ref: t.Ref, RecordKey: t.Record, RecordVersion: t.Version, At: micros(t.At),
-		Verified: t.Verified, Admitted: t.Admitted, Code: string(t.Code), UserID: t.UserID,
+		Verified: t.Verified, Admitted: t.Admitted, Code: string(t.Code), UserID: t.UserID, Test: t.Test,
 	}
 	packed, err := pack(t.Document)
 	if err == nil {
@@ -140,7 +142,7 @@ func (s *Store) Trace(ctx context.Context, ref string) (Trace, error) {
 	}
 	return Trace{
 		Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
-		Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID,
+		Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID, Test: row.Test,
 		Document: document,
 	}, nil
 }
