@@ -46,6 +46,7 @@ type commandLine struct {
 	Versions versionsCommand `cmd:"" help:"List the versions of a record, or show one."`
 	Restore  restoreCommand  `cmd:"" help:"Go back to a former version of a record."`
 	Reapply  reapplyCommand  `cmd:"" help:"Apply the rules as they are now to people's last recorded assertions."`
+	Test     testCommand     `cmd:"" name:"test-login" help:"Try a version of a record with a real login that lets nobody in."`
 	Trace    traceCommand    `cmd:"" help:"Explain a login by its reference."`
 	Audit    auditCommand    `cmd:"" help:"Print who did what, from what to what: the audit trail."`
 	Admin    adminCommand    `cmd:"" help:"Administrators: who they are, making one, letting one in."`

@@ -120,6 +120,9 @@ func (s *Site) complete(c echo.Context) error {
 		c.SetCookie(forget(here(c).pending(login.Ticket{Name: spent}, s.Clock())))
 	}
 	c.Set(traceKey, outcome.Reference)
+	if outcome.Tested != nil {
+		return s.render(c, http.StatusOK, testedPageOf(s.frame("Test login"), outcome))
+	}
 	if refusal := outcome.Refusal; refusal != nil {
 		page := refusedPageOf(s.frame("You could not be logged in"), outcome, read(c, sessionCookie) != "")
 		return s.render(c, refusalStatus(c, refusal.Code), page)
@@ -142,6 +145,9 @@ func (s *Site) completeInAddress(c echo.Context) error {
 		return err
 	}
 	c.Set(traceKey, outcome.Reference)
+	if outcome.Tested != nil {
+		return s.render(c, http.StatusOK, testedPageOf(s.frame("Test login"), outcome))
+	}
 	return s.render(c, http.StatusForbidden, refusedPageOf(s.frame("You could not be logged in"), outcome, read(c, sessionCookie) != ""))
 }
 

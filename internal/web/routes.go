@@ -26,6 +26,10 @@ func (s *Site) routes(e *echo.Echo) {
 	e.POST("/security/authenticator", s.addAuthenticator)
 	e.POST("/security/authenticator/remove", s.removeAuthenticator)
 
+	// Trying a record (docs/how-to/test-login.md)
+	get(testRoute, s.testLogin)
+	e.POST(testRoute, s.beginTest, s.limit)
+
 	// Being logged in
 	get("/", s.whoPage)
 	get("/groups", s.groupsPage)

@@ -180,6 +180,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		list = append(list, refused(code, "login"))
 	}
 	list = append(list, refused(trace.OtherUser, "elevate"))
+	list = append(list, testSamples(around)...)
 	for _, status := range []int{400, 403, 404, 405, 409, 413, 415, 421, 429, 500, 502, 503} {
 		said := words[status]
 		list = append(list, sample{fmt.Sprintf("error-%d", status), status, errorPage{
