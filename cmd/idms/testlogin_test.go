@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"encoding/base64"
 	"io"
 	"net/url"
@@ -124,4 +126,23 @@ func TestTestLoginDoesNotWaitWhenTold(t *testing.T) {
 			t.Errorf("%v: exit %d, want %d, and %q in\n%s%s", tt.args, exit, tt.exit, tt.said, stdout, stderr)
 		}
 	}
+}
+
+// requestID is the ID of a request that travels by redirect.
+func requestID(t *testing.T, field string) string {
+	t.Helper()
+	compressed, err := base64.StdEncoding.DecodeString(field)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(compressed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ` ID="`)
+	id, _, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Fatalf("no ID in %s", text)
+	}
+	return id
 }

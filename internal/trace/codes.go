@@ -88,7 +88,7 @@ const (
 var Meanings = []Meaning{
 	{RecordInactive, "S53", visitorOff,
 		"The record is a draft or disabled, so its button is gone and its assertions are refused.",
-		"Activate the record, or send people through another one."},
+		"Activate the record, or send people through another one. A draft takes test logins alone."},
 	{NoPendingRequest, "M15", visitorRetry,
 		"The browser that posted the response carries no pending request of this record, and the record does not allow unsolicited responses. Typical: a bookmark of the provider's login page, a second click on an old tab, blocked cookies.",
 		"Begin at the record's sign-on URL; or allow unsolicited responses when people start at the provider's portal."},
@@ -102,7 +102,7 @@ var Meanings = []Meaning{
 		"The posted body or the decoded message is over its limit.",
 		"Send fewer attributes from the provider, or raise the message limit."},
 	{MessageEncoding, "M02", visitorBroken,
-		"The SAMLResponse field is missing, given twice, or not base64.",
+		"The SAMLResponse field is missing, given twice, or not base64; or the answer came in an address instead of a form.",
 		"The provider must use the HTTP-POST binding for responses."},
 	{XMLMalformed, "M03", visitorBroken,
 		"The message is not well-formed XML in UTF-8.",

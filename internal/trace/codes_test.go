@@ -6,8 +6,11 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,15 +47,70 @@ of a login. The letter and number name the rule behind a code: S-rules stand in 
 requirements on SAML messages, M-rules, in [saml.md](saml.md#requirements).
 
 The visitor reads one of a few plain sentences and a reference id, never the code. The administrator finds the
-trace by that id (` + "`idms trace ID`" + `).
+trace by that id (` + "`idms trace ID`" + `), which says more exactly than this page what to change: the field of the
+record and the value to put there, the setting at the provider and what to enter, when these can be known. A
+[test login](../how-to/test-login.md) finds everything that is wrong at once.
+
+*At the provider* names the setting in the words of those who make it; their pages change, and the
+[glossary](../glossary.md) has our fields in their words.
 
 <!-- Written by go test ./internal/trace -update from internal/trace/codes.go. -->
 `)
 	for _, m := range Meanings {
 		fmt.Fprintf(&page, "\n## `%s`\n\n- **Rule:** %s\n- **Cause:** %s\n- **What to change:** %s\n- **The visitor reads:** “%s”\n",
 			m.Code, m.Rule, m.Cause, m.Remedy, m.Visitor)
+		if list := atProvider[m.Code]; len(list) > 0 {
+			page.WriteString("- **At the provider:**\n")
+			for _, one := range list {
+				fmt.Fprintf(&page, "  - %s: %s\n", one.vendor, one.says)
+			}
+		}
 	}
 	return page.String()
+}
+
+// Guides link to the codes. A link to one that there is not leads nowhere.
+func TestEveryLinkToACodeIsToOneThatThereIs(t *testing.T) {
+	link := regexp.MustCompile(`codes\.md#([a-z_]+)`)
+	err := filepath.WalkDir("../../docs", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+			if Code(match[1]).Meaning().Cause == "" {
+				t.Errorf("%s links to the code %s, which there is not", path, match[1])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A code about which something can be set at the provider says it for the
+// providers that most people have.
+func TestTheReferenceSpeaksInTheWordsOfTheProviders(t *testing.T) {
+	for code, list := range atProvider {
+		if code.Meaning().Cause == "" {
+			t.Errorf("%s is no code", code)
+		}
+		seen := map[string]bool{}
+		for _, one := range list {
+			if seen[one.vendor] || one.says == "" {
+				t.Errorf("%s: %s is there twice, or says nothing", code, one.vendor)
+			}
+			seen[one.vendor] = true
+		}
+	}
+	for _, code := range []Code{AudienceMismatch, RecipientMismatch, DestinationMismatch, Unsigned, UnknownKey, IssuerMismatch, FieldMissing} {
+		for _, vendor := range []string{entra, okta, adfs, google, keycloak, pingFederate, oneLogin, shibboleth, simpleSAMLphp} {
+			if !slices.ContainsFunc(atProvider[code], func(one wording) bool { return one.vendor == vendor }) {
+				t.Errorf("%s does not speak of %s", code, vendor)
+			}
+		}
+	}
 }
 
 func TestEveryCodeIsOneWordWithOneMeaning(t *testing.T) {

@@ -13,10 +13,17 @@ import (
 // startDemo starts what `make run` starts, and returns its address.
 func startDemo(t *testing.T) string {
 	t.Helper()
+	address, _ := startDemoWithData(t)
+	return address
+}
+
+// startDemoWithData is startDemo, and where the demo keeps its data while it runs.
+func startDemoWithData(t *testing.T) (address, data string) {
+	t.Helper()
 	process := program.Start(t, "demo", "--port", "0")
-	line := process.AwaitLine(t, "The demo is ready:")
-	_, address, _ := strings.Cut(line, "ready:")
-	return strings.TrimSpace(address)
+	_, address, _ = strings.Cut(process.AwaitLine(t, "The demo is ready:"), "ready:")
+	_, data, _ = strings.Cut(process.AwaitLine(t, "idms trace REFERENCE --data "), "--data ")
+	return strings.TrimSpace(address), strings.TrimSpace(data)
 }
 
 // startDemoWithPortal returns the portal's address too.

@@ -44,7 +44,7 @@ func TestTheTutorialIsTrue(t *testing.T) {
 		t.Fatal("the button is there before the record")
 	}
 	stdout, stderr, exit := program.Run(t, "apply", "--data", data, "-f", filepath.Join(folder, "records.yaml"), "--reason", "first try")
-	if exit != 0 || stderr != "" {
+	if exit != 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "idms test-login company") {
 		t.Fatalf("apply ends with %d: %s%s", exit, stdout, stderr)
 	}
 	if page := program.Read(t, http.DefaultClient, service.URL+"/login"); !strings.Contains(page, "/saml/company/login") {
