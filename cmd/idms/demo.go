@@ -150,6 +150,7 @@ func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler) 
 		return err
 	}
 	fmt.Fprintf(&text, "\nWhoever is refused sees a reference. This explains it, in another terminal:\n\n  idms trace REFERENCE --data %s\n", cfg.Data)
+	fmt.Fprintf(&text, "\nAnd this tries a record with a login that lets nobody in:\n\n  idms test-login acme --data %s --base-url %s\n", cfg.Data, base)
 	text.WriteString("\nNothing is kept. Ctrl-C ends it.\n")
 	_, err := fmt.Fprintln(p.stdout, text.String())
 	return err

@@ -1,5 +1,5 @@
-// Package login owns the way a login goes: begin, complete, elevate, end, and
-// the cache of compiled policies. It leaves proof to saml, the decision to
+// Package login owns the way a login goes: begin, complete, elevate, end, the
+// test login, and the cache of compiled policies. It leaves proof to saml, the decision to
 // idms, the transaction's SQL to store, and everything a browser sees, cookies
 // included, to web.
 package login

@@ -65,6 +65,11 @@ func FuzzVerify(f *testing.F) {
 		if got.Steps.Code() == trace.VerifierFailed {
 			t.Fatal(got.Steps.Refusal())
 		}
+		// An examination goes on further, and comes to the same.
+		if examined := verifier.Examine(message, scene.Expect); examined.Accepted != got.Accepted || examined.Steps.Code() != got.Steps.Code() ||
+			!reflect.DeepEqual(examined.Assertion, got.Assertion) {
+			t.Errorf("examined: %s and %+v\nverified: %s and %+v", examined.Steps.Code(), examined.Assertion, got.Steps.Code(), got.Assertion)
+		}
 		if !got.Accepted {
 			if !reflect.DeepEqual(got.Assertion, saml.Assertion{}) {
 				t.Errorf("refused with %+v", got.Assertion)
