@@ -84,6 +84,14 @@ func (p *Policy) Decide(a saml.Assertion, known Known) Decision {
 	return d
 }
 
+// WouldChange is what a refused login would have done to groups, had nothing
+// refused it. It is for showing to somebody who mends the refusal; nothing of it
+// ever happens (S1).
+func (p *Policy) WouldChange(d Decision, known Known) []groups.Change {
+	changes, _ := p.changes(d.Associations, known)
+	return changes
+}
+
 // changes are those of the directory where the record follows one, and those
 // of the associations otherwise.
 func (p *Policy) changes(findings []rules.Finding, known Known) ([]groups.Change, []groups.Outcome) {

@@ -12,6 +12,7 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/fault"
+	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/saml"
 	"idms/internal/session"
@@ -299,12 +300,15 @@ func (a *attempt) conclude(ctx context.Context, claimed saml.Assertion, read boo
 	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
 		a.steps = slices.Clone(protocol) // a transaction may run again
 		var decision idms.Decision
+		var would []groups.Change
 		if read {
 			known, err := a.knownTo(tx, claimed)
 			if err != nil {
 				return err
 			}
-			decision = a.policy.Decide(claimed, known)
+			if decision = a.policy.Decide(claimed, known); !decision.Admitted {
+				would = a.policy.WouldChange(decision, known)
+			}
 		}
 		if a.verified {
 			if err := a.useUp(tx); err != nil {
@@ -323,7 +327,7 @@ func (a *attempt) conclude(ctx context.Context, claimed saml.Assertion, read boo
 		if !first {
 			return errTestOver
 		}
-		kept := a.trace(decision)
+		kept := a.trace(decision, would...)
 		kept.Test, kept.Admitted, kept.Code = true, false, code
 		if err := tx.SaveTrace(kept); err != nil {
 			return err

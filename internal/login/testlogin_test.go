@@ -152,7 +152,7 @@ func TestATestTellsAllProblemsAtOnce(t *testing.T) {
 	}
 	told := h.told(invitation.Ref)
 	for _, want := range []string{"not passed: unknown_key", "(unknown_key)", "(audience_mismatch)", "(field_missing)", "(validation_failed)",
-		"nobody has proved what came", `suggested "email"`, fingerprint(samltest.NextSigner), "access_rules[0] admins"} {
+		"nobody has proved what came", `suggested "email"`, fingerprint(samltest.NextSigner), "access_rules[0] admins", "Group changes, if nothing refused the login:\n  + platform"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("it does not say %q:\n%s", want, told)
 		}

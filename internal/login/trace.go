@@ -26,6 +26,9 @@ type Trace struct {
 	Protocol trace.Steps // how the response was verified
 	Decision *idms.Decision
 	Policy   *idms.Policy // the version that decided; nil without a decision
+	// Would is what a refused test login would have done to groups, had nothing
+	// refused it.
+	Would []groups.Change
 }
 
 // document is what is kept of a trace. What a rule found is three bytes by the
@@ -37,6 +40,7 @@ type document struct {
 	Address  string            `json:"address,omitempty"`
 	Protocol trace.Steps       `json:"protocol"`
 	Decision *decisionDocument `json:"decision,omitempty"`
+	Would    []groups.Change   `json:"would,omitempty"`
 }
 
 type decisionDocument struct {
@@ -59,14 +63,14 @@ const documentSchema = 1
 
 // trace is what is kept of the attempt. A decision that never happened is the
 // zero one.
-func (a *attempt) trace(decision idms.Decision) store.Trace {
+func (a *attempt) trace(decision idms.Decision, would ...groups.Change) store.Trace {
 	kept := store.Trace{
 		Ref: a.ref, Record: a.edition.Key, Version: a.edition.Version, At: a.now,
 		// A replay tells nothing new, and whoever has the response can post it again
 		// and again: its traces are bounded in number like those of garbage.
 		Verified: a.verified && a.steps.Code() != trace.Replayed, Admitted: decision.Admitted, Code: a.steps.Code(),
 	}
-	doc := document{Schema: documentSchema, Purpose: a.purpose(), Address: a.post.Address, Protocol: a.steps}
+	doc := document{Schema: documentSchema, Purpose: a.purpose(), Address: a.post.Address, Protocol: a.steps, Would: would}
 	if decision.Steps != nil {
 		if kept.Code == "" {
 			kept.Code = decision.Code
@@ -149,7 +153,7 @@ func (f *Flow) Trace(ctx context.Context, ref string) (Trace, error) {
 	if doc.Schema != documentSchema {
 		return Trace{}, fault.New(fault.Conflict, "Trace %s was written by another release of idms.", kept.Ref)
 	}
-	told := Trace{Trace: kept, Purpose: doc.Purpose, Protocol: doc.Protocol}
+	told := Trace{Trace: kept, Purpose: doc.Purpose, Protocol: doc.Protocol, Would: doc.Would}
 	if doc.Decision == nil {
 		return told, nil
 	}
@@ -201,5 +205,18 @@ func (t Trace) Print(w io.Writer) error {
 	if _, err := io.WriteString(w, text.String()); err != nil || t.Decision == nil {
 		return err
 	}
-	return t.Policy.Print(w, *t.Decision)
+	if err := t.Policy.Print(w, *t.Decision); err != nil || len(t.Would) == 0 {
+		return err
+	}
+	text.Reset()
+	text.WriteString("\nGroup changes, if nothing refused the login:\n")
+	for _, change := range t.Would {
+		sign := "+"
+		if change.Remove {
+			sign = "-"
+		}
+		fmt.Fprintf(&text, "  %s %s, %s\n", sign, change.Group, change.Source.Words())
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
 }
