@@ -3,6 +3,8 @@ package login_test
 import (
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,6 +120,58 @@ func TestADraftIsTriedAndLetsNobodyIn(t *testing.T) {
 		if outcome := h.post(&other, h.answer(request)); outcome.Refusal == nil {
 			t.Error("what a test has used up logs somebody in")
 		}
+	}, draft)
+}
+
+// Any process may invite, begin, complete and show a test.
+func TestATestGoesThroughAnyProcess(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		var b browser
+		invitation, secret := h.invite(0)
+		h.Flow = h.again()
+		request := h.beginTest(&b, secret)
+		h.Flow = h.again()
+		if outcome := h.post(&b, h.answer(request)); outcome.Tested == nil || !outcome.Tested.Passed {
+			t.Fatalf("%+v", outcome)
+		}
+		h.Flow = h.again()
+		if test := h.test(invitation.Ref); !test.Passed || test.Trace == nil {
+			t.Errorf("%+v", test)
+		}
+	}, draft)
+}
+
+// Posted twenty times at once, the answer to a test ends it once, and nothing else
+// comes of it (M17).
+func TestM17TheAnswerToATestEndsItOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		var b browser
+		invitation, secret := h.invite(0)
+		post := h.posted(&b, h.answer(h.beginTest(&b, secret)))
+		var ends, sessions atomic.Int32
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				outcome, err := h.Complete(t.Context(), post)
+				if err != nil && fault.KindOf(err) != fault.Conflict {
+					t.Error(err)
+				}
+				if outcome.Tested != nil {
+					ends.Add(1)
+				}
+				if outcome.Session != nil {
+					sessions.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if ends.Load() != 1 || sessions.Load() != 0 {
+			t.Errorf("it ended %d times, with %d sessions", ends.Load(), sessions.Load())
+		}
+		if test := h.test(invitation.Ref); !test.Passed {
+			t.Errorf("%s", h.told(invitation.Ref))
+		}
+		h.nothingHappened(&b)
 	}, draft)
 }
 

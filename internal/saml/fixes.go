@@ -51,7 +51,7 @@ func difference(came, want string) string {
 	if errA != nil || errB != nil || a.Host == "" || b.Host == "" {
 		return ""
 	}
-	if key := recordIn(a); key != "" && recordIn(b) != "" && key != recordIn(b) {
+	if key := recordIn(a); a.Host == b.Host && key != "" && recordIn(b) != "" && key != recordIn(b) {
 		return "It is an address of another record, " + shown(key) + ". "
 	}
 	instead := func(what, came, want string) string {
@@ -136,7 +136,7 @@ func (r *run) fixAudience(came []string) *trace.Fix {
 	}
 	if at, err := url.Parse(came[0]); err == nil && came[0] != r.v.sp.ACS && came[0] != r.v.sp.EntityID {
 		own, _ := url.Parse(r.v.sp.LoginURL)
-		if key := recordIn(at); key != "" && own != nil && key != recordIn(own) {
+		if key := recordIn(at); own != nil && at.Host == own.Host && key != "" && key != recordIn(own) {
 			fix.Say = "The audience that came belongs to another record, " + shown(key) + ": the provider has mixed up two of its applications. " + fix.Say
 			return fix
 		}
