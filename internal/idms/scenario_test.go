@@ -216,7 +216,7 @@ var decided = []string{
 	"S10", "S11", "S12", "S13", "S14", "S15",
 	"S20", "S21", "S22", "S23", "S24", "S25", "S26",
 	"S30", "S31", "S32", "S33", "S34", "S35", "S36", "S37", "S38",
-	"S40", "S41", "S42",
+	"S40", "S41", "S42", "S44",
 }
 
 func TestEveryRuleOfADecisionIsShown(t *testing.T) {
