@@ -51,6 +51,7 @@ var house = []room{
 	{4, "internal/idms", "yaml", ""},
 
 	{3, "internal/ldapsync", "go-ldap cron", ""},
+	{3, "internal/tokens", "", ""},
 
 	{2, "internal/groups", "", ""},
 	{2, "internal/session", "", ""},

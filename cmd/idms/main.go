@@ -52,8 +52,10 @@ type commandLine struct {
 	Admin    adminCommand    `cmd:"" help:"Administrators: who they are, making one, letting one in."`
 	Jobs     jobsCommand     `cmd:"" help:"What runs by itself."`
 	Sessions sessionsCommand `cmd:"" help:"Who is logged in, and logging them out."`
-	Keys     keysCommand     `cmd:"" help:"The keys that seal secrets at rest."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	Token   tokenCommand   `cmd:"" help:"The tokens with which machines use the API."`
+	Keys    keysCommand    `cmd:"" help:"The keys that seal secrets at rest."`
+	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
 // settings are the flags that every command with a database takes.

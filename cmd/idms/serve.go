@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"idms/internal/api"
 	"idms/internal/config"
 	"idms/internal/fault"
 	"idms/internal/jobs"
@@ -173,7 +174,26 @@ func keyset(cfg config.Config) (*secret.Box, error) {
 
 func (h *house) Close() { _ = h.store.Close() }
 
+// site answers everything: the API below its own addresses, the pages elsewhere.
 func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
+	pages, err := h.pages(cfg, dev)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := h.api(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.Serves(r.URL.Path) {
+			machines.ServeHTTP(w, r)
+		} else {
+			pages.ServeHTTP(w, r)
+		}
+	}), nil
+}
+
+func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
 	return web.New(web.Config{
 		Flow: h.flow, MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
 		Limits:  web.Limits{PerSecond: float64(cfg.Limits.LoginsPerSecond), Burst: cfg.Limits.LoginsBurst},

@@ -80,4 +80,10 @@ const (
 	SettingChanged       Action = "setting_changed"
 
 	JobFailed Action = "job_failed" // again and again: an alarm
+	MemberAdded   Action = "member_added" // by hand; what logins add stands in their traces
+	MemberRemoved Action = "member_removed"
+	UserBlocked   Action = "user_blocked"
+	UserUnblocked Action = "user_unblocked"
+	TokenCreated  Action = "token_created"
+	TokenRevoked  Action = "token_revoked"
 )

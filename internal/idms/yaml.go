@@ -3,6 +3,7 @@ package idms
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -166,13 +167,13 @@ func (r *reader) value(path string, node ast.Node, into reflect.Value) {
 		if flag, ok := node.(*ast.BoolNode); ok {
 			into.SetBool(flag.Value)
 		} else {
-			r.refuse(path, node, "Write true or false.")
+			r.refuse(path, node, wordsOfFlag)
 		}
 	case reflect.String:
 		if text, ok := textOf(node); ok {
 			into.SetString(text)
 		} else {
-			r.refuse(path, node, "Write one text.")
+			r.refuse(path, node, wordsOfText)
 		}
 	case reflect.Struct:
 		if instant, ok := into.Addr().Interface().(*time.Time); ok {
@@ -192,17 +193,22 @@ func (r *reader) structure(path string, node ast.Node, into reflect.Value) {
 			r.value(path, pair.Value, into.FieldByIndex(index))
 			return
 		}
-		var all []string
-		for name := range names {
-			all = append(all, name)
-		}
-		slices.Sort(all)
-		message := "There is no such field here."
-		if near := trace.Nearest(name, all); len(near) > 0 {
-			message += " Did you mean " + near[0] + "?"
-		}
-		r.refuse(path, pair.Key, message)
+		r.refuse(path, pair.Key, noSuchField(name, names))
 	})
+}
+
+// What is said of a field that cannot be read, in YAML and in JSON.
+const (
+	wordsOfFlag    = "Write true or false."
+	wordsOfText    = "Write one text."
+	wordsOfInstant = "Write a time as 2026-03-01T09:30:00Z."
+)
+
+func noSuchField(name string, known map[string][]int) string {
+	if near := trace.Nearest(name, slices.Sorted(maps.Keys(known))); len(near) > 0 {
+		return "There is no such field here. Did you mean " + near[0] + "?"
+	}
+	return "There is no such field here."
 }
 
 // pairs goes through a mapping in the order of the file.
@@ -251,7 +257,7 @@ func (r *reader) instant(path string, node ast.Node, into *time.Time) {
 	text, _ := textOf(node)
 	instant, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		r.refuse(path, node, "Write a time as 2026-03-01T09:30:00Z.")
+		r.refuse(path, node, wordsOfInstant)
 		return
 	}
 	*into = instant.UTC()
@@ -276,13 +282,18 @@ func (r *reader) names(of reflect.Type) map[string][]int {
 	if known, ok := r.fields[of]; ok {
 		return known
 	}
+	r.fields[of] = fieldNames(of)
+	return r.fields[of]
+}
+
+// fieldNames are the indexes of a document's fields, by their names in a file.
+func fieldNames(of reflect.Type) map[string][]int {
 	names := map[string][]int{}
 	for _, field := range reflect.VisibleFields(of) {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
 			names[name] = field.Index
 		}
 	}
-	r.fields[of] = names
 	return names
 }
 

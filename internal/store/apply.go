@@ -38,6 +38,10 @@ type How struct {
 	// DryRun goes the whole way and takes everything back at its end, so that
 	// it meets every problem and finds every change that the real one would.
 	DryRun bool
+	// Seen are the versions of records that their author knows, by key; 0 for one
+	// that must not be there yet. A record in another version makes everything
+	// fault.Conflict, with ErrChanged in its chain.
+	Seen map[string]int
 
 	// restoring makes no record that is not there.
 	restoring bool
@@ -112,6 +116,9 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 		}
 		current, err := tx.currentDocuments()
 		if err != nil {
+			return err
+		}
+		if err := tx.expected(how.Seen, current); err != nil {
 			return err
 		}
 		going := pruned(file, current, how)

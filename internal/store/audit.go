@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -67,7 +68,11 @@ func appendEvents(db *gorm.DB, events []audit.Event) error {
 type EventFilter struct {
 	User   string // account ID
 	Record string // key
-	Alarms bool   // only those
+	Group  string // key
+	Action audit.Action
+	Alarms bool // only those
+
+	From, To time.Time // from this instant on, and before that one
 }
 
 // maxPage bounds one page of events.
@@ -87,12 +92,27 @@ func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, l
 		}
 		query = query.Where("(at, id) < (?, ?)", at, id)
 	}
+	if !storable(filter.User + filter.Record + filter.Group + string(filter.Action)) {
+		return nil, "", nil
+	}
 	if filter.User != "" {
 		// Repeated in the words of the index, so that it is used.
 		query = query.Where("user_id = ? AND user_id <> ''", filter.User)
 	}
 	if filter.Record != "" {
-		query = query.Where("record_key = ?", filter.Record)
+		query = query.Where("record_key = ? AND record_key <> ''", filter.Record)
+	}
+	if filter.Group != "" {
+		query = query.Where("group_key = ?", filter.Group)
+	}
+	if filter.Action != "" {
+		query = query.Where("action = ?", string(filter.Action))
+	}
+	if !filter.From.IsZero() {
+		query = query.Where("at >= ?", micros(filter.From))
+	}
+	if !filter.To.IsZero() {
+		query = query.Where("at < ?", micros(filter.To))
 	}
 	if filter.Alarms {
 		query = query.Where("alarm")

@@ -206,9 +206,9 @@ func sameOrigin() echo.MiddlewareFunc {
 	}
 }
 
-// clientAddress is how the address of a client is found: that of the
+// ClientAddress is how the address of a client is found: that of the
 // connection, or what a trusted proxy says of it.
-func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
+func ClientAddress(proxies []netip.Prefix) echo.IPExtractor {
 	if len(proxies) == 0 {
 		return echo.ExtractIPDirect()
 	}

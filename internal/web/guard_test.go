@@ -382,7 +382,7 @@ func TestForwardedAddressesCountFromTrustedProxiesAlone(t *testing.T) {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
 		request.RemoteAddr = tt.peer
 		request.Header.Set("X-Forwarded-For", tt.forwarded)
-		if got := clientAddress(tt.trusted)(request); got != tt.want {
+		if got := ClientAddress(tt.trusted)(request); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}

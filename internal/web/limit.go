@@ -39,6 +39,12 @@ func newLimiter(limits Limits, clock func() time.Time) *limiter {
 	return &limiter{limits: limits, clock: clock, young: map[netip.Addr]*rate.Limiter{}}
 }
 
+// NewLimit counts by client address as the pages do, for what stands beside them: it
+// is true when address may do one more thing now.
+func NewLimit(limits Limits, clock func() time.Time) func(address string) bool {
+	return newLimiter(limits, clock).allow
+}
+
 // allow is true when address may do one more thing now.
 func (l *limiter) allow(address string) bool {
 	l.mu.Lock()

@@ -88,7 +88,7 @@ func New(c Config) (http.Handler, error) {
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // ours is slog
 	e.HTTPErrorHandler = site.fail
-	e.IPExtractor = clientAddress(c.TrustedProxies)
+	e.IPExtractor = ClientAddress(c.TrustedProxies)
 	e.Use(
 		site.identify,
 		site.account,

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"net/http"
+
+	"idms/internal/api"
+	"idms/internal/config"
+	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/web"
+)
+
+// wrongTokens are how many tokens that were not right before one client address may
+// show: a few mistakes at once, and one a second in the long run.
+var wrongTokens = web.Limits{PerSecond: 1, Burst: 20}
+
+func (h *house) api(cfg config.Config) (http.Handler, error) {
+	return api.New(api.Config{
+		Flow:    h.flow,
+		Address: web.ClientAddress(cfg.Proxies()),
+		Allow:   web.NewLimit(wrongTokens, h.clock),
+		Warn: func(record idms.Record) fault.Problems {
+			var warnings fault.Problems
+			for _, one := range unreachable(cfg, []idms.Record{record}) {
+				warnings.Add(one.Field, "%s", one.Message)
+			}
+			return warnings
+		},
+		Clock: h.clock, Log: h.log,
+	})
+}

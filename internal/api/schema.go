@@ -1,0 +1,120 @@
+package api
+
+import (
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"idms/internal/groups"
+	"idms/internal/idms"
+)
+
+// The schemas of what comes in. They are made of the same types that read it, so
+// that no field can be in one and not in the other.
+
+// schemaNames are the names of components, for the documents that have one.
+var schemaNames = map[reflect.Type]string{
+	reflect.TypeFor[idms.Document]():            "Record",
+	reflect.TypeFor[idms.RuleDocument]():        "Rule",
+	reflect.TypeFor[idms.GrantDocument]():       "AccessRule",
+	reflect.TypeFor[idms.AssociationDocument](): "Association",
+}
+
+// nameSchema is huma's way to name the schemas of answers, save where two packages
+// use one word.
+func nameSchema(t reflect.Type, hint string) string {
+	switch t {
+	case reflect.TypeFor[groups.Change]():
+		return "MembershipChange"
+	case reflect.TypeFor[groups.Outcome]():
+		return "GroupOutcome"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
+// said is what a schema says of a field beyond its type, by the field's name.
+var said = map[string]huma.Schema{
+	"state":             {Enum: []any{"draft", "active", "disabled"}},
+	"association_type":  {Enum: []any{"manual", "ldap"}},
+	"match":             {Enum: []any{"search", "full"}},
+	"values":            {Enum: []any{"any", "all", "none"}},
+	"level":             {Enum: []any{"full", "restricted", "none"}},
+	"on_missing":        {Enum: []any{"remove", "keep"}},
+	"role":              {Enum: []any{"owner", "editor", "reader"}},
+	"key":               {Description: "small letters and digits, with hyphens between them"},
+	"pattern":           {Description: "regular expression (RE2)"},
+	"icon_file":         {Description: "for files only; refused here"},
+	"metadata_file":     {Description: "for files only; refused here"},
+	"certificate_files": {Description: "for files only; refused here"},
+	"before":            {Description: "key of the rule to stand before; left out: last"},
+}
+
+// schemaOf is a reference to the schema of a document type, or its schema.
+func (a *API) schemaOf(t reflect.Type) *huma.Schema {
+	schemas := a.huma.OpenAPI().Components.Schemas
+	name := schemaNames[t]
+	if name == "" {
+		return a.structure(t)
+	}
+	if _, there := schemas.Map()[name]; !there {
+		schemas.Map()[name] = a.structure(t)
+	}
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
+}
+
+func (a *API) structure(t reflect.Type) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
+	for _, field := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" {
+			continue
+		}
+		property := a.property(field.Type)
+		more := said[name]
+		if property.Type == huma.TypeString {
+			property.Enum = more.Enum
+		}
+		property.Description = more.Description
+		s.Properties[name] = property
+		if options == "" {
+			s.Required = append(s.Required, name)
+		}
+	}
+	return s
+}
+
+func (a *API) property(t reflect.Type) *huma.Schema {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return a.property(t.Elem())
+	case t == reflect.TypeFor[time.Time]():
+		return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	case t.Kind() == reflect.Slice:
+		return &huma.Schema{Type: huma.TypeArray, Items: a.property(t.Elem())}
+	case t.Kind() == reflect.Struct:
+		return a.schemaOf(t)
+	case t.Kind() == reflect.Bool:
+		return &huma.Schema{Type: huma.TypeBoolean}
+	case t.Kind() == reflect.String:
+		return &huma.Schema{Type: huma.TypeString}
+	}
+	panic("api: no document has a field of type " + t.String())
+}
+
+// refer is the schema of a document that goes out: the one by which it comes in.
+func refer(name string) *huma.Schema { return &huma.Schema{Ref: "#/components/schemas/" + name} }
+
+// The documents as answers.
+type (
+	recordBody      idms.Document
+	ruleBody        idms.RuleDocument
+	accessBody      idms.GrantDocument
+	associationBody idms.AssociationDocument
+)
+
+func (recordBody) Schema(huma.Registry) *huma.Schema      { return refer("Record") }
+func (ruleBody) Schema(huma.Registry) *huma.Schema        { return refer("Rule") }
+func (accessBody) Schema(huma.Registry) *huma.Schema      { return refer("AccessRule") }
+func (associationBody) Schema(huma.Registry) *huma.Schema { return refer("Association") }

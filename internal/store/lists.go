@@ -1,0 +1,429 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"idms/internal/console"
+	"idms/internal/fault"
+	"idms/internal/groups"
+	"idms/internal/idms"
+	"idms/internal/session"
+	"idms/internal/trace"
+	"idms/internal/users"
+)
+
+// Lists that can be long come in pages: the first has the cursor "", next is the
+// cursor of the following one and "" at the end. A cursor says behind which row to
+// go on, so that what is written meanwhile moves nothing, and the thousandth page
+// costs what the first one does.
+
+// cursorOf makes a cursor of the place of a row in its order.
+func cursorOf(place ...string) string {
+	text, err := json.Marshal(place)
+	if err != nil {
+		panic(err) // texts can always be written
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// placeOf reads a cursor of so many parts; fault.Invalid for what cursorOf did not
+// make.
+func placeOf(cursor string, parts int) ([]string, error) {
+	var place []string
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(text, &place)
+	}
+	if err != nil || len(place) != parts || !storable(strings.Join(place, "")) {
+		return nil, errNoSuchPage
+	}
+	return place, nil
+}
+
+var errNoSuchPage = fault.New(fault.Invalid, "There is no such page. Begin at the first one, without a cursor.")
+
+// storable says whether a database can be asked about a text at all: PostgreSQL
+// fails on a NUL and on what is not UTF-8 instead of finding nothing.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+// page cuts the row too many off, which was asked for to see whether there is more.
+func page[T any](rows []T, limit int, cursor func(last T) string) (kept []T, next string) {
+	if len(rows) <= limit {
+		return rows, ""
+	}
+	return rows[:limit], cursor(rows[limit-1])
+}
+
+func atMost(limit int) int { return min(max(limit, 1), maxPage) }
+
+// Editions lists the records by key, without their documents; the built-in one is
+// not among them.
+func (s *Store) Editions(ctx context.Context, cursor string, limit int) (list []Edition, next string, err error) {
+	limit = atMost(limit)
+	query := s.read.WithContext(ctx).Select("id", "key", "name", "version", "state").
+		Where("state <> ? AND key <> ?", deleted, idms.LocalKey).Order("key").Limit(limit + 1)
+	if cursor != "" {
+		behind, err := placeOf(cursor, 1)
+		if err != nil {
+			return nil, "", err
+		}
+		query = query.Where("key > ?", behind[0])
+	}
+	var rows []recordRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, "", wrap(err, "list records")
+	}
+	rows, next = page(rows, limit, func(last recordRow) string { return cursorOf(last.Key) })
+	for _, row := range rows {
+		list = append(list, row.edition())
+	}
+	return list, next, nil
+}
+
+// VersionsPage lists the versions of a record, newest first.
+func (s *Store) VersionsPage(ctx context.Context, key, cursor string, limit int) (list []Version, next string, err error) {
+	limit = atMost(limit)
+	before := math.MaxInt32
+	if cursor != "" {
+		behind, err := placeOf(cursor, 1)
+		if err != nil {
+			return nil, "", err
+		}
+		if before, err = strconv.Atoi(behind[0]); err != nil || before > math.MaxInt32 || before < 0 {
+			return nil, "", errNoSuchPage
+		}
+	}
+	if !idms.IsKey(key) {
+		return nil, "", noRecord(key)
+	}
+	var rows []versionRow
+	err = s.read.WithContext(ctx).Raw(`SELECT v.version, v.author, v.reason, v.at
+		FROM record_versions v JOIN records r ON r.id = v.record_id
+		WHERE r.key = ? AND r.state <> ? AND v.version < ? ORDER BY v.version DESC LIMIT ?`, key, deleted, before, limit+1).Scan(&rows).Error
+	if err != nil {
+		return nil, "", wrap(err, "list versions")
+	}
+	rows, next = page(rows, limit, func(last versionRow) string { return cursorOf(strconv.Itoa(last.Version)) })
+	for _, row := range rows {
+		list = append(list, Version{Number: row.Version, Author: row.Author, Reason: row.Reason, At: instant(row.At)})
+	}
+	return list, next, nil
+}
+
+// Listed is an account in a list, with the record through which it comes.
+type Listed struct {
+	Account users.Account
+	Record  Edition
+}
+
+// UserFilter chooses accounts; what is empty chooses all.
+type UserFilter struct {
+	Search string // part of the username, the e-mail address or the name, case aside
+	Record string // key
+	State  users.State
+}
+
+// Users lists accounts by username as it is compared (S40).
+func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, limit int) (list []Listed, next string, err error) {
+	limit = atMost(limit)
+	if !storable(filter.Search) {
+		return nil, "", fault.New(fault.Invalid, "Search for text.")
+	}
+	var where []string
+	var args []any
+	and := func(condition string, more ...any) {
+		where, args = append(where, condition), append(args, more...)
+	}
+	if filter.Record != "" {
+		if !idms.IsKey(filter.Record) {
+			return nil, "", nil
+		}
+		and("u.record_id = (SELECT id FROM records WHERE key = ?)", filter.Record)
+	}
+	if filter.State == users.Enabled {
+		and("u.state IN ?", []users.State{"", users.Enabled})
+	} else if filter.State != "" {
+		and("u.state = ?", filter.State)
+	}
+	if filter.Search != "" {
+		// lower of SQLite knows ASCII alone, so the text is looked for as it was typed
+		// too.
+		folded, typed := contains(users.Fold(filter.Search)), contains(filter.Search)
+		and(`(u.username_folded LIKE ? ESCAPE '\' OR lower(u.email) LIKE ? ESCAPE '\' OR u.email LIKE ? ESCAPE '\'
+			OR lower(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '\' OR u.first_name || ' ' || u.last_name LIKE ? ESCAPE '\')`,
+			folded, folded, typed, folded, typed)
+	}
+	if cursor != "" {
+		behind, err := placeOf(cursor, 2)
+		if err != nil || !isID(behind[1]) {
+			return nil, "", errNoSuchPage
+		}
+		and("(u.username_folded, u.id) > (?, ?)", behind[0], behind[1])
+	}
+	statement := "SELECT " + userColumns + ", " + recordColumns + " FROM users u JOIN records r ON r.id = u.record_id"
+	if len(where) > 0 {
+		statement += " WHERE " + strings.Join(where, " AND ")
+	}
+	var rows []struct {
+		User   userRow   `gorm:"embedded;embeddedPrefix:u_"`
+		Record recordRow `gorm:"embedded;embeddedPrefix:r_"`
+	}
+	err = s.read.WithContext(ctx).Raw(statement+" ORDER BY u.username_folded, u.id LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
+	if err != nil {
+		return nil, "", wrap(err, "list people")
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1].User
+		next = cursorOf(last.UsernameFolded, last.ID)
+	}
+	for _, row := range rows {
+		list = append(list, Listed{Account: row.User.account(), Record: row.Record.edition()})
+	}
+	return list, next, nil
+}
+
+// contains is a LIKE pattern, for ESCAPE '\'.
+func contains(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
+}
+
+// Member is a person in a group, and why (S35).
+type Member struct {
+	Listed
+	Sources []groups.Source
+}
+
+// Members lists the people of a group by account ID, or fault.NotFound.
+func (s *Store) Members(ctx context.Context, group, cursor string, limit int) (list []Member, next string, err error) {
+	limit = atMost(limit)
+	if _, err := s.Group(ctx, group); err != nil {
+		return nil, "", err
+	}
+	from := "00000000-0000-0000-0000-000000000000"
+	if cursor != "" {
+		behind, err := placeOf(cursor, 1)
+		if err != nil || !isID(behind[0]) {
+			return nil, "", errNoSuchPage
+		}
+		from = behind[0]
+	}
+	var rows []struct {
+		User   userRow   `gorm:"embedded;embeddedPrefix:u_"`
+		Record recordRow `gorm:"embedded;embeddedPrefix:r_"`
+		Source sourceRow `gorm:"embedded;embeddedPrefix:m_"`
+	}
+	err = s.read.WithContext(ctx).Raw(`SELECT `+userColumns+`, `+recordColumns+`, `+
+		columns("m", "user_id", "group_key", "kind", "record_key", "granted_by", "since")+`
+		FROM (SELECT DISTINCT user_id FROM membership_sources WHERE group_key = ? AND user_id > ? ORDER BY user_id LIMIT ?) p
+		JOIN membership_sources m ON m.user_id = p.user_id AND m.group_key = ?
+		JOIN users u ON u.id = p.user_id JOIN records r ON r.id = u.record_id
+		ORDER BY m.user_id, m.kind, m.record_key, m.granted_by`, group, from, limit+1, group).Scan(&rows).Error
+	if err != nil {
+		return nil, "", wrap(err, "list members")
+	}
+	for _, row := range rows {
+		source := groups.Source{Kind: groups.Kind(row.Source.Kind), Record: row.Source.RecordKey, By: row.Source.GrantedBy, Since: instant(row.Source.Since)}
+		if n := len(list); n > 0 && list[n-1].Account.ID == row.User.ID {
+			list[n-1].Sources = append(list[n-1].Sources, source)
+			continue
+		}
+		list = append(list, Member{Listed: Listed{Account: row.User.account(), Record: row.Record.edition()}, Sources: []groups.Source{source}})
+	}
+	list, next = page(list, limit, func(last Member) string { return cursorOf(last.Account.ID) })
+	return list, next, nil
+}
+
+// Group finds a group by key, or fault.NotFound.
+func (s *Store) Group(ctx context.Context, key string) (groups.Group, error) {
+	if !idms.IsKey(key) {
+		return groups.Group{}, errNoSuchGroup
+	}
+	var row groupRow
+	found := s.read.WithContext(ctx).Limit(1).Find(&row, "key = ?", key)
+	if found.Error != nil {
+		return groups.Group{}, wrap(found.Error, "find a group")
+	}
+	if found.RowsAffected == 0 {
+		return groups.Group{}, errNoSuchGroup
+	}
+	return groups.Group(row), nil
+}
+
+var errNoSuchGroup = fault.New(fault.NotFound, "There is no such group.")
+
+// GroupsPage lists the groups by key.
+func (s *Store) GroupsPage(ctx context.Context, cursor string, limit int) (list []groups.Group, next string, err error) {
+	limit = atMost(limit)
+	query := s.read.WithContext(ctx).Order("key").Limit(limit + 1)
+	if cursor != "" {
+		behind, err := placeOf(cursor, 1)
+		if err != nil {
+			return nil, "", err
+		}
+		query = query.Where("key > ?", behind[0])
+	}
+	var rows []groupRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, "", wrap(err, "list groups")
+	}
+	rows, next = page(rows, limit, func(last groupRow) string { return cursorOf(last.Key) })
+	for _, row := range rows {
+		list = append(list, groups.Group(row))
+	}
+	return list, next, nil
+}
+
+// OpenSession is a session in a list, with whose it is.
+type OpenSession struct {
+	Session  session.Session
+	Username string
+}
+
+// SessionFilter chooses sessions; what is empty chooses all.
+type SessionFilter struct {
+	User   string // account ID
+	Record string // key
+}
+
+// Sessions lists what is open at now, newest first.
+func (s *Store) Sessions(ctx context.Context, filter SessionFilter, now time.Time, cursor string, limit int) (list []OpenSession, next string, err error) {
+	limit = atMost(limit)
+	where, args := []string{"s.expires > ?"}, []any{micros(now)}
+	if s.retention.Idle > 0 {
+		where, args = append(where, "s.seen > ?"), append(args, micros(now.Add(-s.retention.Idle)))
+	}
+	if filter.User != "" {
+		if !isID(filter.User) {
+			return nil, "", nil
+		}
+		where, args = append(where, "s.user_id = ?"), append(args, filter.User)
+	}
+	if filter.Record != "" {
+		if !idms.IsKey(filter.Record) {
+			return nil, "", nil
+		}
+		where, args = append(where, "r.key = ?"), append(args, filter.Record)
+	}
+	if cursor != "" {
+		behind, err := placeOf(cursor, 1)
+		if err != nil || !isID(behind[0]) {
+			return nil, "", errNoSuchPage
+		}
+		where, args = append(where, "s.id < ?"), append(args, behind[0])
+	}
+	var rows []struct {
+		Session  sessionRow `gorm:"embedded;embeddedPrefix:s_"`
+		Key      string
+		Username string
+	}
+	err = s.read.WithContext(ctx).Raw(`SELECT `+sessionColumns+`, r.key, u.username
+		FROM sessions s JOIN users u ON u.id = s.user_id JOIN records r ON r.id = s.record_id
+		WHERE `+strings.Join(where, " AND ")+` ORDER BY s.id DESC LIMIT ?`, append(args, limit+1)...).Scan(&rows).Error
+	if err != nil {
+		return nil, "", wrap(err, "list sessions")
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = cursorOf(rows[limit-1].Session.ID)
+	}
+	for _, row := range rows {
+		list = append(list, OpenSession{
+			Session: session.Session{
+				ID: row.Session.ID, UserID: row.Session.UserID, RecordID: row.Session.RecordID, RecordKey: row.Key,
+				Level: console.Level(row.Session.Level), Why: row.Session.Why,
+				Elevated: console.Level(row.Session.Elevated), ElevatedUntil: instant(row.Session.ElevatedUntil),
+				Opened: instant(row.Session.Opened), Seen: instant(row.Session.Seen), Expires: instant(row.Session.Expires),
+			},
+			Username: row.Username,
+		})
+	}
+	return list, next, nil
+}
+
+// TraceFilter chooses traces; what is empty chooses all.
+type TraceFilter struct {
+	Record   string // key
+	User     string // account ID
+	Outcome  Outcome
+	Code     trace.Code
+	From, To time.Time // of the login: from this instant on, and before that one
+}
+
+// Outcome is how a login ended.
+type Outcome string
+
+const (
+	Admitted Outcome = "admitted"
+	Refused  Outcome = "refused"
+)
+
+// Traces lists the logins that are still explained, newest first, without their
+// documents.
+func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, limit int) (list []Trace, next string, err error) {
+	limit = atMost(limit)
+	query := s.read.WithContext(ctx).
+		Select("ref", "record_key", "record_version", "at", "verified", "admitted", "code", "user_id").
+		Order("at DESC, ref DESC").Limit(limit + 1)
+	if cursor != "" {
+		behind, err := placeOf(cursor, 2)
+		if err != nil {
+			return nil, "", err
+		}
+		at, err := strconv.ParseInt(behind[0], 10, 64)
+		if err != nil {
+			return nil, "", errNoSuchPage
+		}
+		query = query.Where("(at, ref) < (?, ?)", at, behind[1])
+	}
+	if filter.Record != "" {
+		if !idms.IsKey(filter.Record) {
+			return nil, "", nil
+		}
+		query = query.Where("record_key = ?", filter.Record)
+	}
+	if filter.User != "" {
+		if !isID(filter.User) {
+			return nil, "", nil
+		}
+		// Repeated in the words of the index, so that it is used.
+		query = query.Where("user_id = ? AND user_id <> ''", filter.User)
+	}
+	switch filter.Outcome {
+	case Admitted:
+		query = query.Where("admitted")
+	case Refused:
+		query = query.Where("NOT admitted")
+	}
+	if filter.Code != "" {
+		if !storable(string(filter.Code)) {
+			return nil, "", nil
+		}
+		query = query.Where("NOT admitted AND code = ?", string(filter.Code))
+	}
+	if !filter.From.IsZero() {
+		query = query.Where("at >= ?", micros(filter.From))
+	}
+	if !filter.To.IsZero() {
+		query = query.Where("at < ?", micros(filter.To))
+	}
+	var rows []traceRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, "", wrap(err, "list traces")
+	}
+	rows, next = page(rows, limit, func(last traceRow) string { return cursorOf(strconv.FormatInt(last.At, 10), last.Ref) })
+	for _, row := range rows {
+		list = append(list, Trace{
+			Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
+			Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID,
+		})
+	}
+	return list, next, nil
+}
