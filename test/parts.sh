@@ -84,6 +84,7 @@ pysaml2_here() { "${IDMS_TEST_PYTHON:-/usr/bin/python3}" -I -c 'import importlib
 simplesamlphp_here() { simplesamlphp_folder >/dev/null; }
 nginx_here() { nginx_program >/dev/null; }
 caddy_here() { caddy_program >/dev/null; }
+curl_here() { command -v curl >/dev/null; }
 
 openldap_here() { slapd_program >/dev/null && command -v "${IDMS_TEST_LDAPSEARCH:-ldapsearch}" >/dev/null; }
 # samba-tool without what provisions a domain is there too on some machines.
@@ -92,7 +93,22 @@ samba_here() {
 		[ -d /usr/share/samba/setup ] && ls /usr/lib/*/samba/ldb/samba_dsdb.so >/dev/null 2>&1
 }
 
-parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 nginx caddy openldap samba)
+# schemathesis_program prints where the API fuzzer is: the one that the environment
+# names, or one in a virtual environment of ours with exactly what
+# test/api/requirements.txt names.
+schemathesis_program() {
+	local ours=$PWD/bin/parts/schemathesis
+	if [ -n "${IDMS_TEST_SCHEMATHESIS:-}" ]; then
+		echo "$IDMS_TEST_SCHEMATHESIS"
+	elif cmp -s test/api/requirements.txt "$ours/installed.txt" && [ -x "$ours/bin/schemathesis" ]; then
+		echo "$ours/bin/schemathesis"
+	else
+		return 1
+	fi
+}
+schemathesis_here() { schemathesis_program >/dev/null; }
+
+parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 nginx caddy openldap samba curl schemathesis)
 php_here() { php_complete; }
 
 # packages_of prints the Debian packages that bring a part. The ones of
@@ -111,6 +127,8 @@ packages_of() {
 	# The libraries have another name in each release of Debian.
 	openldap) echo ldap-utils $(apt-cache depends slapd | sed -n 's/^ *Depends: \(lib[a-z0-9.+-]*\)$/\1/p') ;;
 	samba) echo samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools ;;
+	curl) echo curl ;;
+	schemathesis) echo python3-venv ;;
 	esac
 }
 

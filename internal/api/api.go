@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,18 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.echo, nil
+	return a, nil
+}
+
+// ServeHTTP answers HEAD wherever GET is (RFC 9110, 9.1): the server sends no body
+// with it, because its own request still says HEAD.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		asked := *r
+		asked.Method = http.MethodGet
+		r = &asked
+	}
+	a.echo.ServeHTTP(w, r)
 }
 
 func newAPI(c Config) (*API, error) {
@@ -87,8 +99,8 @@ func newAPI(c Config) (*API, error) {
 	a := &API{Config: c, echo: echo.New()}
 	a.echo.Logger.SetOutput(io.Discard) // ours is slog
 	a.echo.HTTPErrorHandler = a.fail
-	a.echo.Pre(identify, a.account, a.rescue, bound, harden, headIsGet)
-	a.echo.Use(a.authenticate)
+	a.echo.Pre(identify, a.account, a.rescue, bound, harden)
+	a.echo.Use(a.authenticate, refuseEmpty)
 	a.huma = humaecho.New(a.echo, description())
 
 	a.recordRoutes()
@@ -160,6 +172,9 @@ func route[I, O any](a *API, op huma.Operation, handler func(context.Context, *I
 	if _, conditional := reflect.TypeFor[I]().FieldByName("IfMatch"); conditional {
 		op.Errors = append(op.Errors, http.StatusPreconditionFailed, http.StatusPreconditionRequired)
 	}
+	// huma would read a body that it knows of, which takes has done already.
+	body := op.RequestBody
+	op.RequestBody = nil
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -167,6 +182,17 @@ func route[I, O any](a *API, op huma.Operation, handler func(context.Context, *I
 		}
 		return out, nil
 	})
+	for _, described := range a.operationsAt(op.Path) {
+		if described.Method == op.Method {
+			described.RequestBody = body
+		}
+	}
+}
+
+// operationsAt are the operations that the description has at a path.
+func (a *API) operationsAt(path string) []*huma.Operation {
+	item := a.huma.OpenAPI().Paths[path]
+	return slices.DeleteFunc([]*huma.Operation{item.Get, item.Put, item.Post, item.Delete}, func(op *huma.Operation) bool { return op == nil })
 }
 
 // echoPath is a path in echo's spelling, as the table of roles has it.

@@ -121,19 +121,6 @@ func harden(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// headIsGet answers HEAD wherever GET is (RFC 9110, 9.1). The server sends no body
-// with it, because its own request still says HEAD.
-func headIsGet(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if c.Request().Method == http.MethodHead {
-			asked := *c.Request()
-			asked.Method = http.MethodGet
-			c.SetRequest(&asked)
-		}
-		return next(c)
-	}
-}
-
 // authenticate finds the token of the request and holds it against the role of the
 // route. Only a token is believed, never a cookie, so that no other site can make a
 // browser ask for anything here.
@@ -150,6 +137,30 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		// What has no role is no route: the router says so, to who has a token.
 		if need, ok := roles[c.Request().Method+" "+c.Path()]; ok && !token.Role.May(need) {
 			return newProblem(http.StatusForbidden, "This needs a token of the role "+string(need)+"; "+token.Name+" is "+article(token.Role)+".")
+		}
+		return next(c)
+	}
+}
+
+// mayBeEmpty are the parameters that are text: without any, they are as if they
+// were left out.
+var mayBeEmpty = map[string]bool{
+	"cursor": true, "q": true, "record": true, "user": true, "group": true, "action": true, "code": true, "before": true,
+}
+
+// refuseEmpty keeps ?to= from meaning "everything": somebody's script lost a value.
+func refuseEmpty(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		var problems fault.Problems
+		for name, values := range c.QueryParams() {
+			for _, value := range values {
+				if value == "" && !mayBeEmpty[name] {
+					problems.Add(name, "Give the parameter a value, or leave it out.")
+				}
+			}
+		}
+		if err := invalid(problems); err != nil {
+			return err
 		}
 		return next(c)
 	}

@@ -34,6 +34,9 @@ func nameSchema(t reflect.Type, hint string) string {
 	return huma.DefaultSchemaNamer(t, hint)
 }
 
+// keyPattern is what idms.IsKey accepts.
+const keyPattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
 // said is what a schema says of a field beyond its type, by the field's name.
 var said = map[string]huma.Schema{
 	"state":             {Enum: []any{"draft", "active", "disabled"}},
@@ -43,8 +46,11 @@ var said = map[string]huma.Schema{
 	"level":             {Enum: []any{"full", "restricted", "none"}},
 	"on_missing":        {Enum: []any{"remove", "keep"}},
 	"role":              {Enum: []any{"owner", "editor", "reader"}},
-	"key":               {Description: "small letters and digits, with hyphens between them"},
-	"pattern":           {Description: "regular expression (RE2)"},
+	"key":               {Description: "small letters and digits, with hyphens between them", Pattern: keyPattern, MaxLength: new(idms.MaxKey)},
+	"group":             {Description: "key of the group", Pattern: keyPattern, MaxLength: new(idms.MaxKey)},
+	"name":              {MinLength: new(1), MaxLength: new(idms.MaxName)},
+	"attribute":         {MinLength: new(1)},
+	"pattern":           {Description: "regular expression (RE2)", MinLength: new(1)},
 	"icon_file":         {Description: "for files only; refused here"},
 	"metadata_file":     {Description: "for files only; refused here"},
 	"certificate_files": {Description: "for files only; refused here"},
@@ -74,7 +80,8 @@ func (a *API) structure(t reflect.Type) *huma.Schema {
 		property := a.property(field.Type)
 		more := said[name]
 		if property.Type == huma.TypeString {
-			property.Enum = more.Enum
+			property.Enum, property.Pattern = more.Enum, more.Pattern
+			property.MinLength, property.MaxLength = more.MinLength, more.MaxLength
 		}
 		property.Description = more.Description
 		s.Properties[name] = property

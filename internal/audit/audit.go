@@ -66,8 +66,12 @@ const (
 	GroupChanged  Action = "group_changed"
 	GroupDeleted  Action = "group_deleted"
 
-	MemberAdded   Action = "member_added" // by hand
+	MemberAdded   Action = "member_added" // by hand; what logins add stands in their traces
 	MemberRemoved Action = "member_removed"
+	UserBlocked   Action = "user_blocked"
+	UserUnblocked Action = "user_unblocked"
+	TokenCreated  Action = "token_created"
+	TokenRevoked  Action = "token_revoked"
 
 	LocalPersonCreated   Action = "local_person_created"
 	PasswordChanged      Action = "password_changed"
@@ -80,10 +84,4 @@ const (
 	SettingChanged       Action = "setting_changed"
 
 	JobFailed Action = "job_failed" // again and again: an alarm
-	MemberAdded   Action = "member_added" // by hand; what logins add stands in their traces
-	MemberRemoved Action = "member_removed"
-	UserBlocked   Action = "user_blocked"
-	UserUnblocked Action = "user_unblocked"
-	TokenCreated  Action = "token_created"
-	TokenRevoked  Action = "token_revoked"
 )

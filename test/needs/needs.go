@@ -1,6 +1,6 @@
 // Package needs tells a test whether a part that Go cannot bring along is here:
 // a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2, nginx,
-// Caddy, OpenLDAP, Samba. It owns the rule of what happens when one is missing, and it is the only place where a test
+// Caddy, OpenLDAP, Samba, curl, Schemathesis. It owns the rule of what happens when one is missing, and it is the only place where a test
 // may be skipped: the test is skipped with a sentence that `make test` repeats in
 // its closing list, but with CI=true it fails, because a skipped test proves
 // nothing.
@@ -20,6 +20,8 @@
 //	IDMS_TEST_LDAPSEARCH     the ldapsearch program, default: ldapsearch on the PATH
 //	IDMS_TEST_SAMBA          the samba program, default: samba on the PATH
 //	IDMS_TEST_SAMBA_TOOL     the samba-tool program, default: samba-tool on the PATH
+//	IDMS_TEST_CURL           the curl program, default: curl on the PATH
+//	IDMS_TEST_SCHEMATHESIS   the API fuzzer, default: schemathesis on the PATH
 //	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
 package needs
 
@@ -183,6 +185,18 @@ func ActiveDirectory(t testing.TB) Samba {
 		samba.AsRoot = []string{"sudo", "-n"}
 	}
 	return samba
+}
+
+// Curl returns the path of curl, with which the examples of the API are run.
+func Curl(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_CURL", "curl")
+}
+
+// Schemathesis returns the path of the API fuzzer.
+func Schemathesis(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_SCHEMATHESIS", "schemathesis")
 }
 
 func program(t testing.TB, variable, name string) string {
