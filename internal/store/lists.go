@@ -182,7 +182,7 @@ func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, lim
 	if len(rows) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1].User
-		next = cursorOf(last.UsernameFolded, last.ID)
+		next = cursorOf(users.Fold(last.Username), last.ID)
 	}
 	for _, row := range rows {
 		list = append(list, Listed{Account: row.User.account(), Record: row.Record.edition()})
