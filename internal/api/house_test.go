@@ -25,7 +25,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // house is the API over a real SQLite with one record, "acme", and two groups, of
 // which a rule points at one. Its clock moves when a test says so.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	api   *API
 	store *store.Store
 	now   *time.Time
@@ -55,7 +55,7 @@ records:
       - {key: ops, attribute: groups, pattern: ^ops$, group: platform, update_on_login: true}
 `
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	box, err := secret.Open(filepath.Join(t.TempDir(), "keyset.json"))
 	if err != nil {
@@ -127,7 +127,7 @@ func (h *house) userID(name string) string {
 // answer is what came back.
 type answer struct {
 	*httptest.ResponseRecorder
-	t *testing.T
+	t testing.TB
 }
 
 // ask sends a request as a token of a role: method and path, and headers as pairs.
