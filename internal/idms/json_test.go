@@ -15,8 +15,8 @@ records:
     name: "Acme: \"one\" & <two>"
     state: draft
     create_users: false
-    saml: {issuer: "https://idp.example.test", clock_skew: 90s, legacy: {sha1: true}, allowed_auth_contexts: [a, b]}
-    mapping: {username: "@name_id", names_optional: true}
+    saml: {clock_skew: 90s, legacy: {sha1: true}, allowed_auth_contexts: ["urn:a", "urn:b"]}
+    mapping: {username: "@name_id", email: mail, names_optional: true}
     validation_rules:
       - {attribute: groups, pattern: "^a|b$", match: full, ignore_case: true, values: none, enabled: false}
     access_rules:
