@@ -96,9 +96,10 @@ func root() (string, error) {
 // exit code.
 func Run(t testing.TB, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
+	path := Path(t) // building it may take longer than any command
 	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
 	defer cancel()
-	command := exec.CommandContext(ctx, Path(t), args...)
+	command := exec.CommandContext(ctx, path, args...)
 	command.Env = environment()
 	command.Dir = t.TempDir()
 	var out, problems bytes.Buffer
