@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"idms/internal/fault"
-	"idms/internal/store"
+	"idms/internal/roles"
 	"idms/internal/tokens"
 )
 
@@ -39,7 +39,7 @@ func (c tokenCreateCommand) Run(p *program) error {
 		return err
 	}
 	now := p.clock()
-	token := tokens.Token{Name: c.Name, Role: tokens.Role(c.Role), Expires: now.Add(life)}
+	token := tokens.Token{Name: c.Name, Role: roles.Role(c.Role), Expires: now.Add(life)}
 	if err := token.Check(now).Err(); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (c tokenCreateCommand) Run(p *program) error {
 	}
 	defer house.Close()
 	secret, hash := tokens.New()
-	kept, err := house.store.CreateToken(p.ctx, token, hash, store.Author{Who: whoami(), Reason: c.Reason, Now: now})
+	kept, err := house.store.CreateToken(p.ctx, token, hash, p.byServer(c.Reason))
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (c tokenCreateCommand) Run(p *program) error {
 	return err
 }
 
-func article(role tokens.Role) string {
-	if role == tokens.Reader {
+func article(role roles.Role) string {
+	if role == roles.Reader {
 		return "a reader"
 	}
 	return "an " + string(role)
@@ -139,7 +139,7 @@ func (c tokenRevokeCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	gone, err := house.store.RevokeToken(p.ctx, c.Token, store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()})
+	gone, err := house.store.RevokeToken(p.ctx, c.Token, p.byServer(c.Reason))
 	if err != nil {
 		return err
 	}
@@ -149,13 +149,13 @@ func (c tokenRevokeCommand) Run(p *program) error {
 
 // tokenReport is a token in the form of the API.
 type tokenReport struct {
-	ID       string      `json:"id"`
-	Name     string      `json:"name"`
-	Role     tokens.Role `json:"role"`
-	Created  time.Time   `json:"created"`
-	By       string      `json:"created_by"`
-	Expires  time.Time   `json:"expires"`
-	LastUsed *time.Time  `json:"last_used"`
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Role     roles.Role `json:"role"`
+	Created  time.Time  `json:"created"`
+	By       string     `json:"created_by"`
+	Expires  time.Time  `json:"expires"`
+	LastUsed *time.Time `json:"last_used"`
 }
 
 func reportOfToken(t tokens.Token) tokenReport {

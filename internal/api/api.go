@@ -115,7 +115,7 @@ func newAPI(c Config) (*API, error) {
 	a.tokenRoutes()
 
 	for _, route := range a.echo.Routes() {
-		if _, ok := roles[route.Method+" "+route.Path]; !ok && !open[route.Path] {
+		if _, ok := allowed[route.Method+" "+route.Path]; !ok && !open[route.Path] {
 			return nil, fmt.Errorf("api: nobody has decided who may %s %s: add it to roles.go", route.Method, route.Path)
 		}
 	}
@@ -156,7 +156,7 @@ func description() huma.Config {
 // route adds one operation. Every error of handler becomes a problem.
 func route[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Path = base + op.Path
-	role := roles[op.Method+" "+echoPath(op.Path)]
+	role := allowed[op.Method+" "+echoPath(op.Path)]
 	op.Description = strings.TrimSpace(op.Description + "\n\nRole: " + string(role) + ".")
 	if op.Tags == nil {
 		segment, _, _ := strings.Cut(strings.TrimPrefix(op.Path, base+"/"), "/")

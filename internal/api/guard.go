@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"idms/internal/fault"
+	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/tokens"
 )
@@ -68,7 +69,7 @@ func (a *API) account(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Int("status", c.Response().Status),
 			slog.Duration("took", a.Clock().Sub(start)),
 		}
-		if _, known := roles[c.Request().Method+" "+route]; known { // never a method that somebody made up
+		if _, known := allowed[c.Request().Method+" "+route]; known { // never a method that somebody made up
 			fields = append(fields, slog.String("method", c.Request().Method))
 		}
 		if token, ok := c.Request().Context().Value(tokenKey).(tokens.Token); ok {
@@ -135,7 +136,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		with(c, tokenKey, token)
 		// What has no role is no route: the router says so, to who has a token.
-		if need, ok := roles[c.Request().Method+" "+c.Path()]; ok && !token.Role.May(need) {
+		if need, ok := allowed[c.Request().Method+" "+c.Path()]; ok && !token.Role.May(need) {
 			return newProblem(http.StatusForbidden, "This needs a token of the role "+string(need)+"; "+token.Name+" is "+article(token.Role)+".")
 		}
 		return next(c)
@@ -166,8 +167,8 @@ func refuseEmpty(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func article(role tokens.Role) string {
-	if role == tokens.Reader {
+func article(role roles.Role) string {
+	if role == roles.Reader {
 		return "a reader"
 	}
 	return "an " + string(role)
@@ -268,5 +269,5 @@ func (a *API) author(ctx context.Context, r Reasoned) (store.Author, error) {
 	if utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
 		return store.Author{}, invalid(fault.Problems{{Field: "Idms-Reason", Message: "Give the reason in one line of at most 500 characters."}})
 	}
-	return store.Author{Who: token.Who(), Reason: reason, Now: a.Clock()}, nil
+	return store.Author{Role: token.Role, Who: token.Who(), Reason: reason, Now: a.Clock()}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"idms/internal/roles"
 	"idms/internal/tokens"
 )
 
@@ -23,7 +24,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 			h.ask("", route.Method, of.Replace(route.Path), "").is(http.StatusOK)
 			continue
 		}
-		need, ok := roles[route.Method+" "+route.Path]
+		need, ok := allowed[route.Method+" "+route.Path]
 		if !ok {
 			t.Errorf("%s %s has no role", route.Method, route.Path)
 			continue
@@ -33,7 +34,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		if got := h.ask("", route.Method, path, "").is(http.StatusUnauthorized).Header().Get("WWW-Authenticate"); got != `Bearer realm="idms"` {
 			t.Errorf("%s %s: WWW-Authenticate is %q", route.Method, path, got)
 		}
-		for _, role := range []tokens.Role{tokens.Reader, tokens.Editor, tokens.Owner} {
+		for _, role := range []roles.Role{roles.Reader, roles.Editor, roles.Owner} {
 			got := h.ask(role, route.Method, path, "").Code
 			if refused := got == http.StatusForbidden; refused == role.May(need) {
 				t.Errorf("%s %s needs the role %s, and answers a token of the role %s with %d", route.Method, path, need, role, got)
@@ -43,8 +44,8 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 			}
 		}
 	}
-	if asked != len(roles) {
-		t.Errorf("%d routes were asked, and the table has %d: it names routes that are not there", asked, len(roles))
+	if asked != len(allowed) {
+		t.Errorf("%d routes were asked, and the table has %d: it names routes that are not there", asked, len(allowed))
 	}
 }
 
@@ -53,7 +54,7 @@ func TestTheReferenceHasTheTableOfRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for route, role := range roles {
+	for route, role := range allowed {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.TrimPrefix(path, base)
 		for _, name := range []string{"key", "rule", "user", "version", "session", "ref", "token"} {
@@ -70,14 +71,14 @@ func TestTheReferenceHasTheTableOfRoles(t *testing.T) {
 
 func TestATokenIsGoodUntilItsEndOrItsRevocation(t *testing.T) {
 	h := newHouse(t)
-	h.ask(tokens.Reader, "GET", "/records", "").is(http.StatusOK)
+	h.ask(roles.Reader, "GET", "/records", "").is(http.StatusOK)
 	*h.now = noon.Add(24*time.Hour - time.Second)
-	h.ask(tokens.Reader, "GET", "/records", "").is(http.StatusOK)
-	h.ask(tokens.Owner, "DELETE", "/tokens/reader", "").is(http.StatusNoContent)
-	h.ask(tokens.Reader, "GET", "/records", "").is(http.StatusUnauthorized)
-	h.ask(tokens.Editor, "GET", "/records", "").is(http.StatusOK)
+	h.ask(roles.Reader, "GET", "/records", "").is(http.StatusOK)
+	h.ask(roles.Owner, "DELETE", "/tokens/reader", "").is(http.StatusNoContent)
+	h.ask(roles.Reader, "GET", "/records", "").is(http.StatusUnauthorized)
+	h.ask(roles.Editor, "GET", "/records", "").is(http.StatusOK)
 	*h.now = noon.Add(24 * time.Hour)
-	h.ask(tokens.Editor, "GET", "/records", "").is(http.StatusUnauthorized)
+	h.ask(roles.Editor, "GET", "/records", "").is(http.StatusUnauthorized)
 }
 
 func TestTheLastUseIsWrittenAtMostOnceAMinute(t *testing.T) {
@@ -88,7 +89,7 @@ func TestTheLastUseIsWrittenAtMostOnceAMinute(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, token := range all {
-			if token.Role == tokens.Reader {
+			if token.Role == roles.Reader {
 				return token.Used
 			}
 		}
@@ -96,7 +97,7 @@ func TestTheLastUseIsWrittenAtMostOnceAMinute(t *testing.T) {
 	}
 	for _, step := range []struct{ at, want time.Duration }{{0, 0}, {59 * time.Second, 0}, {61 * time.Second, 61 * time.Second}} {
 		*h.now = noon.Add(step.at)
-		h.ask(tokens.Reader, "GET", "/records", "").is(http.StatusOK)
+		h.ask(roles.Reader, "GET", "/records", "").is(http.StatusOK)
 		if got := used(); !got.Equal(noon.Add(step.want)) {
 			t.Errorf("after %v the last use is %v", step.at, got)
 		}
@@ -107,7 +108,7 @@ func TestAnAddressWithWrongTokensIsNotHeardAndItsNeighbourIs(t *testing.T) {
 	h := newHouse(t)
 	left := 3
 	h.api.Allow = func(string) bool { left--; return left >= 0 }
-	h.ask(tokens.Reader, "GET", "/records", "").is(http.StatusOK) // once right, never counted again
+	h.ask(roles.Reader, "GET", "/records", "").is(http.StatusOK) // once right, never counted again
 	wrong := func() answer {
 		secret, _ := tokens.New()
 		return h.ask("", "GET", "/records", "", "Authorization", "Bearer "+secret)
@@ -117,12 +118,12 @@ func TestAnAddressWithWrongTokensIsNotHeardAndItsNeighbourIs(t *testing.T) {
 	if wait := wrong().is(http.StatusTooManyRequests).Header().Get("Retry-After"); wait == "" {
 		t.Error("nobody says how long to wait")
 	}
-	h.ask(tokens.Reader, "GET", "/records", "").is(http.StatusOK)
+	h.ask(roles.Reader, "GET", "/records", "").is(http.StatusOK)
 }
 
 func TestOnlyABearerTokenIsBelieved(t *testing.T) {
 	h := newHouse(t)
-	secret := h.token[tokens.Owner]
+	secret := h.token[roles.Owner]
 	for _, header := range []string{"", secret, "Basic " + secret, "Bearer", "Bearer " + secret + "x", "Bearer " + strings.TrimPrefix(secret, "idms_")} {
 		h.ask("", "GET", "/records", "", "Authorization", header).is(http.StatusUnauthorized)
 	}
@@ -132,25 +133,25 @@ func TestOnlyABearerTokenIsBelieved(t *testing.T) {
 
 func TestWhatIsNotThereIsAProblem(t *testing.T) {
 	h := newHouse(t)
-	h.ask(tokens.Reader, "GET", "/nothing", "").is(http.StatusNotFound).problem()
-	allowed := h.ask(tokens.Reader, "PATCH", "/records", "").is(http.StatusMethodNotAllowed)
+	h.ask(roles.Reader, "GET", "/nothing", "").is(http.StatusNotFound).problem()
+	allowed := h.ask(roles.Reader, "PATCH", "/records", "").is(http.StatusMethodNotAllowed)
 	allowed.problem()
 	has(t, allowed.Header().Get("Allow"), "GET", "POST")
-	_, problems := h.ask(tokens.Reader, "GET", "/records?limit=0&colour=red", "").is(http.StatusUnprocessableEntity).problem()
+	_, problems := h.ask(roles.Reader, "GET", "/records?limit=0&colour=red", "").is(http.StatusUnprocessableEntity).problem()
 	if len(problems) == 0 {
 		t.Error("parameters that are not known or out of bounds are not named")
 	}
-	h.ask(tokens.Reader, "GET", "/traces?to=", "").is(http.StatusUnprocessableEntity).problem()
-	h.ask(tokens.Reader, "GET", "/records?cursor=nonsense", "").is(http.StatusUnprocessableEntity).problem()
+	h.ask(roles.Reader, "GET", "/traces?to=", "").is(http.StatusUnprocessableEntity).problem()
+	h.ask(roles.Reader, "GET", "/records?cursor=nonsense", "").is(http.StatusUnprocessableEntity).problem()
 }
 
 func TestABodyIsJSONAndBounded(t *testing.T) {
 	h := newHouse(t)
-	h.ask(tokens.Editor, "POST", "/groups", `{"key":"a","name":"A"}`, "Content-Type", "text/plain").is(http.StatusUnsupportedMediaType).problem()
-	h.ask(tokens.Editor, "POST", "/groups", "", "Content-Type", "application/json").is(http.StatusBadRequest).problem()
-	h.ask(tokens.Editor, "POST", "/groups", `{"key":"a","name":"`+strings.Repeat("x", maxSmall)+`"}`).is(http.StatusRequestEntityTooLarge).problem()
+	h.ask(roles.Editor, "POST", "/groups", `{"key":"a","name":"A"}`, "Content-Type", "text/plain").is(http.StatusUnsupportedMediaType).problem()
+	h.ask(roles.Editor, "POST", "/groups", "", "Content-Type", "application/json").is(http.StatusBadRequest).problem()
+	h.ask(roles.Editor, "POST", "/groups", `{"key":"a","name":"`+strings.Repeat("x", maxSmall)+`"}`).is(http.StatusRequestEntityTooLarge).problem()
 	for _, text := range []string{`{`, `[]`, `{"key":"a","name":"A"} {}`, `{"key":"a","name":"A","colour":"red"}`, `{"key":"a","key":"b","name":"A"}`, `{"key":"a","name":null}`, `{"key":"a","name":7}`, "{\"key\":\"a\",\"name\":\"\xff\"}"} {
-		if _, problems := h.ask(tokens.Editor, "POST", "/groups", text).is(http.StatusUnprocessableEntity).problem(); len(problems) == 0 {
+		if _, problems := h.ask(roles.Editor, "POST", "/groups", text).is(http.StatusUnprocessableEntity).problem(); len(problems) == 0 {
 			t.Errorf("%s: no problem is named", text)
 		}
 	}
@@ -164,7 +165,7 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+h.token[tokens.Reader])
+	request.Header.Set("Authorization", "Bearer "+h.token[roles.Reader])
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -178,9 +179,9 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 func TestTheLogNamesRoutesAndTokensAndNobody(t *testing.T) {
 	h := newHouse(t)
 	h.logIn("ada")
-	h.ask(tokens.Reader, "GET", "/users/"+h.userID("ada")+"?cursor=x", "")
-	h.ask(tokens.Reader, "GET", "/users?q=ada", "")
-	for _, private := range []string{"ada", h.userID("ada"), h.token[tokens.Reader]} {
+	h.ask(roles.Reader, "GET", "/users/"+h.userID("ada")+"?cursor=x", "")
+	h.ask(roles.Reader, "GET", "/users?q=ada", "")
+	for _, private := range []string{"ada", h.userID("ada"), h.token[roles.Reader]} {
 		if strings.Contains(h.log.String(), private) {
 			t.Errorf("%s is in the log: %s", private, h.log)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/samltest"
 	"idms/internal/secret"
@@ -30,7 +31,7 @@ type house struct {
 	store *store.Store
 	now   *time.Time
 	idp   *samltest.IdP
-	token map[tokens.Role]string
+	token map[roles.Role]string
 	log   *bytes.Buffer
 }
 
@@ -62,7 +63,7 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	now := noon
-	h := &house{t: t, now: &now, idp: samltest.NewIdP("https://idp.example.test/saml"), token: map[tokens.Role]string{}, log: &bytes.Buffer{}}
+	h := &house{t: t, now: &now, idp: samltest.NewIdP("https://idp.example.test/saml"), token: map[roles.Role]string{}, log: &bytes.Buffer{}}
 	clock := func() time.Time { return now }
 	h.store, err = store.Open(t.Context(), store.Config{
 		Path: filepath.Join(t.TempDir(), "idms.sqlite"), Box: box, Clock: clock, Retention: store.Retention{Unverified: 100, Idle: 2 * time.Hour},
@@ -84,7 +85,7 @@ func newHouse(t testing.TB) *house {
 	if _, err := h.store.Apply(t.Context(), file, store.Author{Who: "test", Now: now}); err != nil {
 		t.Fatal(err)
 	}
-	for _, role := range []tokens.Role{tokens.Reader, tokens.Editor, tokens.Owner} {
+	for _, role := range []roles.Role{roles.Reader, roles.Editor, roles.Owner} {
 		secret, hash := tokens.New()
 		token := tokens.Token{Name: string(role), Role: role, Expires: now.Add(24 * time.Hour)}
 		if _, err := h.store.CreateToken(t.Context(), token, hash, store.Author{Who: "test", Now: now}); err != nil {
@@ -132,7 +133,7 @@ type answer struct {
 
 // ask sends a request as a token of a role: method and path, and headers as pairs.
 // A body is JSON.
-func (h *house) ask(role tokens.Role, method, path, body string, headers ...string) answer {
+func (h *house) ask(role roles.Role, method, path, body string, headers ...string) answer {
 	h.t.Helper()
 	request := httptest.NewRequest(method, base+path, strings.NewReader(body))
 	if role != "" {

@@ -8,8 +8,8 @@ import (
 
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/store"
-	"idms/internal/tokens"
 	"idms/internal/users"
 )
 
@@ -56,7 +56,7 @@ func BenchmarkLists(b *testing.B) {
 		at := path
 		for range pages {
 			var page list[struct{}]
-			h.ask(tokens.Owner, "GET", at, "").is(http.StatusOK).into(&page)
+			h.ask(roles.Owner, "GET", at, "").is(http.StatusOK).into(&page)
 			if page.Next == "" {
 				break
 			}
@@ -79,7 +79,7 @@ func BenchmarkLists(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				h.ask(tokens.Owner, "GET", path, "").is(http.StatusOK)
+				h.ask(roles.Owner, "GET", path, "").is(http.StatusOK)
 			}
 		})
 	}

@@ -9,18 +9,18 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/store"
-	"idms/internal/tokens"
 )
 
 func TestARecordGoesInAsItCameOut(t *testing.T) {
 	h := newHouse(t)
-	got := h.ask(tokens.Reader, "GET", "/records/acme", "").is(http.StatusOK)
+	got := h.ask(roles.Reader, "GET", "/records/acme", "").is(http.StatusOK)
 	if got.etag() != `"1"` {
 		t.Errorf("the ETag is %s", got.etag())
 	}
 	var saved saved
-	h.ask(tokens.Editor, "PUT", "/records/acme", got.Body.String(), "If-Match", got.etag()).is(http.StatusOK).into(&saved)
+	h.ask(roles.Editor, "PUT", "/records/acme", got.Body.String(), "If-Match", got.etag()).is(http.StatusOK).into(&saved)
 	if saved.Changed || saved.Version != 1 || len(saved.Changes) != 0 {
 		t.Errorf("the same document made a change: %+v", saved)
 	}
@@ -44,20 +44,20 @@ func TestARecordGoesInAsItCameOut(t *testing.T) {
 
 func TestEverySaveIsAVersionAndAnEventWithItsReason(t *testing.T) {
 	h := newHouse(t)
-	was := h.ask(tokens.Reader, "GET", "/records/acme", "")
+	was := h.ask(roles.Reader, "GET", "/records/acme", "")
 	var said saved
-	h.ask(tokens.Editor, "PUT", "/records/acme", edited(t, was.Body.String(), func(r map[string]any) { r["name"] = "Acme Ltd" }),
+	h.ask(roles.Editor, "PUT", "/records/acme", edited(t, was.Body.String(), func(r map[string]any) { r["name"] = "Acme Ltd" }),
 		"If-Match", was.etag(), "Idms-Reason", "sie heißt jetzt so").is(http.StatusOK).into(&said)
 	if !said.Changed || said.Version != 2 || len(said.Changes) != 1 || said.Changes[0] != (audit.Change{Field: "name", From: "Acme", To: "Acme Ltd"}) {
 		t.Errorf("the answer is %+v", said)
 	}
 	var versions list[versionSummary]
-	h.ask(tokens.Reader, "GET", "/records/acme/versions", "").into(&versions)
+	h.ask(roles.Reader, "GET", "/records/acme/versions", "").into(&versions)
 	if v := versions.Items[0]; v.Version != 2 || v.Author != "token: editor" || v.Reason != "sie heißt jetzt so" {
 		t.Errorf("the version is %+v", v)
 	}
 	var events list[audit.Event]
-	h.ask(tokens.Reader, "GET", "/audit?action=record_changed&record=acme", "").into(&events)
+	h.ask(roles.Reader, "GET", "/audit?action=record_changed&record=acme", "").into(&events)
 	if len(events.Items) != 1 || events.Items[0].Who != "token: editor" || events.Items[0].Reason != "sie heißt jetzt so" || len(events.Items[0].Changes) != 1 {
 		t.Errorf("the events are %+v", events.Items)
 	}
@@ -65,17 +65,17 @@ func TestEverySaveIsAVersionAndAnEventWithItsReason(t *testing.T) {
 
 func TestNobodysEditIsLost(t *testing.T) {
 	h := newHouse(t)
-	was := h.ask(tokens.Reader, "GET", "/records/acme", "")
+	was := h.ask(roles.Reader, "GET", "/records/acme", "")
 	rename := func(name string) string {
 		return edited(t, was.Body.String(), func(r map[string]any) { r["name"] = name })
 	}
-	h.ask(tokens.Editor, "PUT", "/records/acme", rename("First")).is(http.StatusPreconditionRequired).problem()
-	h.ask(tokens.Editor, "PUT", "/records/acme", rename("First"), "If-Match", was.etag()).is(http.StatusOK)
-	detail, _ := h.ask(tokens.Editor, "PUT", "/records/acme", rename("Second"), "If-Match", was.etag()).is(http.StatusPreconditionFailed).problem()
+	h.ask(roles.Editor, "PUT", "/records/acme", rename("First")).is(http.StatusPreconditionRequired).problem()
+	h.ask(roles.Editor, "PUT", "/records/acme", rename("First"), "If-Match", was.etag()).is(http.StatusOK)
+	detail, _ := h.ask(roles.Editor, "PUT", "/records/acme", rename("Second"), "If-Match", was.etag()).is(http.StatusPreconditionFailed).problem()
 	has(t, detail, "Read it again")
-	h.ask(tokens.Editor, "PUT", "/records/acme", rename("Second"), "If-Match", `W/"2"`).is(http.StatusPreconditionFailed)
-	h.ask(tokens.Editor, "PUT", "/records/acme", rename("Second"), "If-Match", `"1", "2"`).is(http.StatusOK)
-	h.ask(tokens.Editor, "PUT", "/records/acme", rename("Third"), "If-Match", "*").is(http.StatusOK)
+	h.ask(roles.Editor, "PUT", "/records/acme", rename("Second"), "If-Match", `W/"2"`).is(http.StatusPreconditionFailed)
+	h.ask(roles.Editor, "PUT", "/records/acme", rename("Second"), "If-Match", `"1", "2"`).is(http.StatusOK)
+	h.ask(roles.Editor, "PUT", "/records/acme", rename("Third"), "If-Match", "*").is(http.StatusOK)
 
 	for _, way := range []struct{ method, path, body string }{
 		{"DELETE", "/records/acme", ""},
@@ -88,8 +88,8 @@ func TestNobodysEditIsLost(t *testing.T) {
 		{"PUT", "/groups/staff", `{"key":"staff","name":"All"}`},
 		{"DELETE", "/groups/staff", ""},
 	} {
-		h.ask(tokens.Owner, way.method, way.path, way.body).is(http.StatusPreconditionRequired).problem()
-		h.ask(tokens.Owner, way.method, way.path, way.body, "If-Match", `"0"`).is(http.StatusPreconditionFailed).problem()
+		h.ask(roles.Owner, way.method, way.path, way.body).is(http.StatusPreconditionRequired).problem()
+		h.ask(roles.Owner, way.method, way.path, way.body, "If-Match", `"0"`).is(http.StatusPreconditionFailed).problem()
 	}
 }
 
@@ -122,7 +122,7 @@ func TestAllThatIsWrongIsToldAtOnceInTheWordsOfTheFile(t *testing.T) {
 		"access_rules": [{"attribute": "groups", "pattern": "(?=x)", "level": "all"}, {"key": "b", "attribute": "a", "patern": "b", "pattern": "c", "level": "full"}],
 		"associations": [{"attribute": "groups", "pattern": "(", "group": "nowhere"}]
 	}`
-	_, problems := h.ask(tokens.Editor, "POST", "/records", broken).is(http.StatusUnprocessableEntity).problem()
+	_, problems := h.ask(roles.Editor, "POST", "/records", broken).is(http.StatusUnprocessableEntity).problem()
 	for field, part := range map[string]string{
 		"key": "small letters", "name": "Enter a name.", "state": "draft, active or disabled", "colour": "no such field",
 		"create_users": "true or false", "saml.metadata_file": "Files cannot be named here", "saml.clock_skew": "90s",
@@ -143,23 +143,23 @@ func TestAllThatIsWrongIsToldAtOnceInTheWordsOfTheFile(t *testing.T) {
 		t.Errorf("the file has problems at %v, the API at %v", of, problems)
 	}
 	// What only the database knows has its field too.
-	_, problems = h.ask(tokens.Editor, "POST", "/records",
+	_, problems = h.ask(roles.Editor, "POST", "/records",
 		`{"key":"new","name":"New","associations":[{"attribute":"a","pattern":"b","group":"nowhere"}]}`).is(http.StatusUnprocessableEntity).problem()
 	has(t, problems["associations[0].group"], "There is no group")
 }
 
 func TestADryRunSaysEverythingAndWritesNothing(t *testing.T) {
 	h := newHouse(t)
-	was := h.ask(tokens.Reader, "GET", "/records/acme", "")
+	was := h.ask(roles.Reader, "GET", "/records/acme", "")
 	var said saved
-	h.ask(tokens.Editor, "PUT", "/records/acme?dry_run=true", edited(t, was.Body.String(), func(r map[string]any) { delete(r, "access_rules") }),
+	h.ask(roles.Editor, "PUT", "/records/acme?dry_run=true", edited(t, was.Body.String(), func(r map[string]any) { delete(r, "access_rules") }),
 		"If-Match", was.etag()).is(http.StatusOK).into(&said)
 	if !said.DryRun || !said.Changed || said.Version != 2 || len(said.Changes) == 0 {
 		t.Errorf("the dry run says %+v", said)
 	}
 	text := fmt.Sprint(said.Warnings)
 	has(t, text, "takes away the last access rule") // S23
-	if again := h.ask(tokens.Reader, "GET", "/records/acme", ""); again.Body.String() != was.Body.String() || again.etag() != was.etag() {
+	if again := h.ask(roles.Reader, "GET", "/records/acme", ""); again.Body.String() != was.Body.String() || again.etag() != was.etag() {
 		t.Error("the dry run wrote something")
 	}
 	for _, way := range []struct {
@@ -170,49 +170,49 @@ func TestADryRunSaysEverythingAndWritesNothing(t *testing.T) {
 		{"DELETE", "/records/acme/associations/ops?dry_run=true", ""},
 		{"POST", "/records/acme/associations?dry_run=true", `{"attribute":"a","pattern":"b","group":"platform"}`},
 	} {
-		got := h.ask(tokens.Owner, way.method, way.path, way.body, "If-Match", "*").is(http.StatusOK)
+		got := h.ask(roles.Owner, way.method, way.path, way.body, "If-Match", "*").is(http.StatusOK)
 		if got.Header().Get("ETag") != "" {
 			t.Errorf("%s %s: a dry run has an ETag", way.method, way.path)
 		}
 	}
-	has(t, h.ask(tokens.Editor, "POST", "/records/acme/associations?dry_run=true", `{"attribute":"a","pattern":"b","group":"platform"}`,
+	has(t, h.ask(roles.Editor, "POST", "/records/acme/associations?dry_run=true", `{"attribute":"a","pattern":"b","group":"platform"}`,
 		"If-Match", "*").Body.String(), "There are 2 associations for the group platform") // S32
 	if versions, err := h.store.Versions(t.Context(), "acme"); err != nil || len(versions) != 1 {
 		t.Errorf("the versions are %v (%v)", versions, err)
 	}
-	h.ask(tokens.Reader, "GET", "/records/new", "").is(http.StatusNotFound)
+	h.ask(roles.Reader, "GET", "/records/new", "").is(http.StatusNotFound)
 }
 
 func TestARecordIsMadeAndDeleted(t *testing.T) {
 	h := newHouse(t)
-	made := h.ask(tokens.Editor, "POST", "/records", `{"key":"new","name":"New"}`).is(http.StatusCreated)
+	made := h.ask(roles.Editor, "POST", "/records", `{"key":"new","name":"New"}`).is(http.StatusCreated)
 	if made.Header().Get("Location") != "/api/v1/records/new" || made.etag() != `"1"` {
 		t.Errorf("the headers are %v", made.Header())
 	}
-	detail, _ := h.ask(tokens.Editor, "POST", "/records", `{"key":"new","name":"New"}`).is(http.StatusConflict).problem()
+	detail, _ := h.ask(roles.Editor, "POST", "/records", `{"key":"new","name":"New"}`).is(http.StatusConflict).problem()
 	has(t, detail, "There is a record new already")
-	h.ask(tokens.Editor, "PUT", "/records/new", `{"key":"other","name":"New"}`, "If-Match", "*").is(http.StatusUnprocessableEntity).problem()
+	h.ask(roles.Editor, "PUT", "/records/new", `{"key":"other","name":"New"}`, "If-Match", "*").is(http.StatusUnprocessableEntity).problem()
 
 	h.logIn("ada")
-	h.ask(tokens.Editor, "DELETE", "/records/acme", "", "If-Match", "*").is(http.StatusForbidden).problem()
+	h.ask(roles.Editor, "DELETE", "/records/acme", "", "If-Match", "*").is(http.StatusForbidden).problem()
 	var gone deleted
-	h.ask(tokens.Owner, "DELETE", "/records/acme", "", "If-Match", `"1"`).is(http.StatusOK).into(&gone)
+	h.ask(roles.Owner, "DELETE", "/records/acme", "", "If-Match", `"1"`).is(http.StatusOK).into(&gone)
 	if gone.People != 1 || gone.Ended != 1 || gone.Memberships != 1 {
 		t.Errorf("the deletion says %+v", gone)
 	}
 	for _, path := range []string{"", "/access_rules", "/access_rules/admins", "/versions", "/versions/1", "/compare?from=1&to=2"} {
-		h.ask(tokens.Reader, "GET", "/records/acme"+path, "").is(http.StatusNotFound).problem()
+		h.ask(roles.Reader, "GET", "/records/acme"+path, "").is(http.StatusNotFound).problem()
 	}
-	h.ask(tokens.Owner, "DELETE", "/records/acme", "", "If-Match", "*").is(http.StatusNotFound)
-	h.ask(tokens.Editor, "POST", "/records/acme/versions/1/restore", "", "If-Match", "*").is(http.StatusNotFound)
+	h.ask(roles.Owner, "DELETE", "/records/acme", "", "If-Match", "*").is(http.StatusNotFound)
+	h.ask(roles.Editor, "POST", "/records/acme/versions/1/restore", "", "If-Match", "*").is(http.StatusNotFound)
 }
 
 func TestTheBuiltInRecordIsNoRecordHere(t *testing.T) {
 	h := newHouse(t)
-	h.ask(tokens.Reader, "GET", "/records/local", "").is(http.StatusNotFound)
-	h.ask(tokens.Owner, "DELETE", "/records/local", "", "If-Match", "*").is(http.StatusNotFound)
-	h.ask(tokens.Editor, "POST", "/records", `{"key":"local","name":"Mine"}`).is(http.StatusUnprocessableEntity)
-	if strings.Contains(h.ask(tokens.Reader, "GET", "/records", "").Body.String(), `"local"`) {
+	h.ask(roles.Reader, "GET", "/records/local", "").is(http.StatusNotFound)
+	h.ask(roles.Owner, "DELETE", "/records/local", "", "If-Match", "*").is(http.StatusNotFound)
+	h.ask(roles.Editor, "POST", "/records", `{"key":"local","name":"Mine"}`).is(http.StatusUnprocessableEntity)
+	if strings.Contains(h.ask(roles.Reader, "GET", "/records", "").Body.String(), `"local"`) {
 		t.Error("it is in the list")
 	}
 }
@@ -222,12 +222,12 @@ func TestWhoHasItAlreadyGetsNothingMore(t *testing.T) {
 	h.logIn("ada")
 	for _, path := range []string{"/records/acme", "/records/acme/access_rules", "/records/acme/access_rules/admins", "/groups/staff",
 		"/records/acme/versions/1", "/users/" + h.userID("ada")} {
-		etag := h.ask(tokens.Reader, "GET", path, "").is(http.StatusOK).etag()
-		got := h.ask(tokens.Reader, "GET", path, "", "If-None-Match", `"x", W/`+etag).is(http.StatusNotModified)
+		etag := h.ask(roles.Reader, "GET", path, "").is(http.StatusOK).etag()
+		got := h.ask(roles.Reader, "GET", path, "", "If-None-Match", `"x", W/`+etag).is(http.StatusNotModified)
 		if got.Body.Len() > 0 || got.etag() != etag {
 			t.Errorf("%s: 304 with %q and the ETag %s", path, got.Body, got.etag())
 		}
-		h.ask(tokens.Reader, "GET", path, "", "If-None-Match", `"x"`).is(http.StatusOK)
+		h.ask(roles.Reader, "GET", path, "", "If-None-Match", `"x"`).is(http.StatusOK)
 	}
 }
 
@@ -238,7 +238,7 @@ func keysOf(t *testing.T, h *house, listName string) string {
 			Key string `json:"key"`
 		} `json:"items"`
 	}
-	h.ask(tokens.Reader, "GET", "/records/acme/"+listName, "").is(http.StatusOK).into(&items)
+	h.ask(roles.Reader, "GET", "/records/acme/"+listName, "").is(http.StatusOK).into(&items)
 	if items.Items == nil {
 		t.Errorf("%s is null", listName)
 	}
@@ -253,7 +253,7 @@ func TestRulesAreChangedOneByOne(t *testing.T) {
 	h := newHouse(t)
 	any := []string{"If-Match", "*"}
 	add := func(body, query string) answer {
-		return h.ask(tokens.Editor, "POST", "/records/acme/access_rules"+query, body, any...)
+		return h.ask(roles.Editor, "POST", "/records/acme/access_rules"+query, body, any...)
 	}
 	add(`{"key":"guests","attribute":"groups","pattern":"^guests$","level":"none"}`, "").is(http.StatusOK)
 	add(`{"key":"first","attribute":"groups","pattern":"^first$","level":"full"}`, "?before=admins").is(http.StatusOK)
@@ -270,7 +270,7 @@ func TestRulesAreChangedOneByOne(t *testing.T) {
 	has(t, problems["before"], "no such rule")
 
 	move := func(rule, body string) answer {
-		return h.ask(tokens.Editor, "POST", "/records/acme/access_rules/"+rule+"/move", body, any...)
+		return h.ask(roles.Editor, "POST", "/records/acme/access_rules/"+rule+"/move", body, any...)
 	}
 	move("guests", `{"before":"first"}`).is(http.StatusOK)
 	move("admins", `{}`).is(http.StatusOK)
@@ -281,27 +281,27 @@ func TestRulesAreChangedOneByOne(t *testing.T) {
 
 	// A change keeps the key, by which memberships and traces know the rule.
 	var said saved
-	h.ask(tokens.Editor, "PUT", "/records/acme/access_rules/admins", `{"attribute":"groups","pattern":"^root$","level":"full"}`, any...).is(http.StatusOK).into(&said)
+	h.ask(roles.Editor, "PUT", "/records/acme/access_rules/admins", `{"attribute":"groups","pattern":"^root$","level":"full"}`, any...).is(http.StatusOK).into(&said)
 	if len(said.Changes) != 1 || said.Changes[0].Field != "access_rules[admins].pattern" {
 		t.Errorf("the changes are %v", said.Changes)
 	}
-	h.ask(tokens.Editor, "PUT", "/records/acme/access_rules/admins", `{"key":"root","attribute":"groups","pattern":"x","level":"full"}`, any...).is(http.StatusUnprocessableEntity)
-	has(t, h.ask(tokens.Reader, "GET", "/records/acme/access_rules/admins", "").is(http.StatusOK).Body.String(), `"pattern":"^root$"`, `"level":"full"`)
+	h.ask(roles.Editor, "PUT", "/records/acme/access_rules/admins", `{"key":"root","attribute":"groups","pattern":"x","level":"full"}`, any...).is(http.StatusUnprocessableEntity)
+	has(t, h.ask(roles.Reader, "GET", "/records/acme/access_rules/admins", "").is(http.StatusOK).Body.String(), `"pattern":"^root$"`, `"level":"full"`)
 
-	h.ask(tokens.Editor, "DELETE", "/records/acme/access_rules/first", "", any...).is(http.StatusOK)
-	h.ask(tokens.Editor, "DELETE", "/records/acme/access_rules/first", "", any...).is(http.StatusNotFound)
-	h.ask(tokens.Reader, "GET", "/records/acme/access_rules/first", "").is(http.StatusNotFound)
+	h.ask(roles.Editor, "DELETE", "/records/acme/access_rules/first", "", any...).is(http.StatusOK)
+	h.ask(roles.Editor, "DELETE", "/records/acme/access_rules/first", "", any...).is(http.StatusNotFound)
+	h.ask(roles.Reader, "GET", "/records/acme/access_rules/first", "").is(http.StatusNotFound)
 
-	h.ask(tokens.Editor, "PUT", "/records/acme/validation_rules", `{"items":[]}`, any...).is(http.StatusOK)
-	if got := h.ask(tokens.Reader, "GET", "/records/acme/validation_rules", "").Body.String(); strings.TrimSpace(got) != `{"items":[]}` {
+	h.ask(roles.Editor, "PUT", "/records/acme/validation_rules", `{"items":[]}`, any...).is(http.StatusOK)
+	if got := h.ask(roles.Reader, "GET", "/records/acme/validation_rules", "").Body.String(); strings.TrimSpace(got) != `{"items":[]}` {
 		t.Errorf("the empty list is %s", got)
 	}
-	h.ask(tokens.Editor, "PUT", "/records/acme/validation_rules", `{}`, any...).is(http.StatusUnprocessableEntity)
-	_, problems = h.ask(tokens.Editor, "PUT", "/records/acme/validation_rules", `{"items":[{"attribute":"a","pattern":"b","level":"full"}]}`, any...).is(http.StatusUnprocessableEntity).problem()
+	h.ask(roles.Editor, "PUT", "/records/acme/validation_rules", `{}`, any...).is(http.StatusUnprocessableEntity)
+	_, problems = h.ask(roles.Editor, "PUT", "/records/acme/validation_rules", `{"items":[{"attribute":"a","pattern":"b","level":"full"}]}`, any...).is(http.StatusUnprocessableEntity).problem()
 	if problems["validation_rules[0].level"] == "" {
 		t.Errorf("the problems are %v", problems)
 	}
-	h.ask(tokens.Editor, "PUT", "/records/acme/associations", `{"items":[{"attribute":"groups","pattern":"b","group":"staff","on_missing":"keep","update_on_login":true}]}`, any...).is(http.StatusOK)
+	h.ask(roles.Editor, "PUT", "/records/acme/associations", `{"items":[{"attribute":"groups","pattern":"b","group":"staff","on_missing":"keep","update_on_login":true}]}`, any...).is(http.StatusOK)
 	if got := keysOf(t, h, "associations"); !strings.HasPrefix(got, "groups-") {
 		t.Errorf("a rule without a key is called %q", got)
 	}
@@ -309,27 +309,27 @@ func TestRulesAreChangedOneByOne(t *testing.T) {
 
 func TestVersionsAreComparedAndRestored(t *testing.T) {
 	h := newHouse(t)
-	was := h.ask(tokens.Reader, "GET", "/records/acme", "")
-	h.ask(tokens.Editor, "DELETE", "/records/acme/access_rules/admins", "", "If-Match", `"1"`).is(http.StatusOK)
+	was := h.ask(roles.Reader, "GET", "/records/acme", "")
+	h.ask(roles.Editor, "DELETE", "/records/acme/access_rules/admins", "", "If-Match", `"1"`).is(http.StatusOK)
 	var told comparison
-	h.ask(tokens.Reader, "GET", "/records/acme/compare?from=2&to=1", "").is(http.StatusOK).into(&told)
+	h.ask(roles.Reader, "GET", "/records/acme/compare?from=2&to=1", "").is(http.StatusOK).into(&told)
 	has(t, fmt.Sprint(told.Changes), "access_rules[admins].pattern")
-	h.ask(tokens.Reader, "GET", "/records/acme/compare?from=1&to=7", "").is(http.StatusNotFound)
-	h.ask(tokens.Reader, "GET", "/records/acme/compare?from=1", "").is(http.StatusUnprocessableEntity)
+	h.ask(roles.Reader, "GET", "/records/acme/compare?from=1&to=7", "").is(http.StatusNotFound)
+	h.ask(roles.Reader, "GET", "/records/acme/compare?from=1", "").is(http.StatusUnprocessableEntity)
 
 	var said saved
-	h.ask(tokens.Editor, "POST", "/records/acme/versions/1/restore?dry_run=true", "", "If-Match", `"2"`).is(http.StatusOK).into(&said)
+	h.ask(roles.Editor, "POST", "/records/acme/versions/1/restore?dry_run=true", "", "If-Match", `"2"`).is(http.StatusOK).into(&said)
 	if said.Version != 3 || !said.Changed {
 		t.Errorf("the dry run says %+v", said)
 	}
-	restored := h.ask(tokens.Editor, "POST", "/records/acme/versions/1/restore", "", "If-Match", `"2"`, "Idms-Reason", "it was better").is(http.StatusOK)
+	restored := h.ask(roles.Editor, "POST", "/records/acme/versions/1/restore", "", "If-Match", `"2"`, "Idms-Reason", "it was better").is(http.StatusOK)
 	if restored.etag() != `"3"` {
 		t.Errorf("the ETag is %s", restored.etag())
 	}
-	if got := h.ask(tokens.Reader, "GET", "/records/acme", "").Body.String(); got != was.Body.String() {
+	if got := h.ask(roles.Reader, "GET", "/records/acme", "").Body.String(); got != was.Body.String() {
 		t.Errorf("the record is %s", got)
 	}
-	if got := h.ask(tokens.Reader, "GET", "/records/acme/versions/1", "").is(http.StatusOK).Body.String(); got != was.Body.String() {
+	if got := h.ask(roles.Reader, "GET", "/records/acme/versions/1", "").is(http.StatusOK).Body.String(); got != was.Body.String() {
 		t.Errorf("version 1 is %s", got)
 	}
 }
@@ -337,18 +337,18 @@ func TestVersionsAreComparedAndRestored(t *testing.T) {
 func TestListsComeInPagesThatInsertsDoNotMove(t *testing.T) {
 	h := newHouse(t)
 	for i := range 5 {
-		h.ask(tokens.Editor, "POST", "/records", fmt.Sprintf(`{"key":"r%d","name":"R"}`, i)).is(http.StatusCreated)
+		h.ask(roles.Editor, "POST", "/records", fmt.Sprintf(`{"key":"r%d","name":"R"}`, i)).is(http.StatusCreated)
 	}
 	var seen []string
 	path := "/records?limit=2"
 	for page := 0; path != ""; page++ {
 		var got list[recordSummary]
-		h.ask(tokens.Reader, "GET", path, "").is(http.StatusOK).into(&got)
+		h.ask(roles.Reader, "GET", path, "").is(http.StatusOK).into(&got)
 		for _, one := range got.Items {
 			seen = append(seen, one.Key)
 		}
 		if page == 0 {
-			h.ask(tokens.Editor, "POST", "/records", `{"key":"a-late-one","name":"R"}`).is(http.StatusCreated)
+			h.ask(roles.Editor, "POST", "/records", `{"key":"a-late-one","name":"R"}`).is(http.StatusCreated)
 		}
 		path = ""
 		if got.Next != "" {
@@ -364,7 +364,7 @@ func TestEmptyListsAreLists(t *testing.T) {
 	h := newHouse(t)
 	for _, path := range []string{"/users", "/sessions", "/traces", "/audit?action=nothing", "/groups/staff/members", "/records?cursor=" + "WyJ6eiJd"} {
 		var got map[string]json.RawMessage
-		h.ask(tokens.Reader, "GET", path, "").is(http.StatusOK).into(&got)
+		h.ask(roles.Reader, "GET", path, "").is(http.StatusOK).into(&got)
 		if string(got["items"]) != "[]" || string(got["next"]) != `""` {
 			t.Errorf("%s: %s", path, got)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"idms/internal/console"
+	"idms/internal/fault"
 	"idms/internal/store"
 )
 
@@ -64,5 +65,9 @@ func (a *API) endSession(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.Flow.Store.EndSessionByID(ctx, in.Session, by)
+	ended, err := a.Flow.Store.EndSessionByID(ctx, in.Session, by)
+	if err == nil && !ended {
+		err = fault.New(fault.NotFound, "There is no such session, or it has ended.")
+	}
+	return nil, err
 }

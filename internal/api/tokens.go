@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"idms/internal/roles"
 	"idms/internal/tokens"
 )
 
@@ -26,13 +27,13 @@ type tokenDocument struct {
 
 // TokenSummary is a token without its secret.
 type TokenSummary struct {
-	ID       string      `json:"id"`
-	Name     string      `json:"name"`
-	Role     tokens.Role `json:"role" enum:"owner,editor,reader"`
-	Created  time.Time   `json:"created"`
-	By       string      `json:"created_by"`
-	Expires  time.Time   `json:"expires"`
-	LastUsed *time.Time  `json:"last_used" doc:"exact to a minute; null: never"`
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Role     roles.Role `json:"role" enum:"owner,editor,reader"`
+	Created  time.Time  `json:"created"`
+	By       string     `json:"created_by"`
+	Expires  time.Time  `json:"expires"`
+	LastUsed *time.Time `json:"last_used" doc:"exact to a minute; null: never"`
 }
 
 func tokenSummaryOf(t tokens.Token) TokenSummary {
@@ -66,7 +67,7 @@ type newTokenAnswer struct{ Body newToken }
 
 func (a *API) createToken(ctx context.Context, in *struct{ Reasoned }) (*newTokenAnswer, error) {
 	document, problems := read[tokenDocument](ctx)
-	token := tokens.Token{Name: document.Name, Role: tokens.Role(document.Role), Expires: document.Expires}
+	token := tokens.Token{Name: document.Name, Role: roles.Role(document.Role), Expires: document.Expires}
 	if err := invalid(merged(problems, token.Check(a.Clock()))); err != nil {
 		return nil, err
 	}

@@ -38,10 +38,11 @@ type TraceSummary struct {
 	Admitted bool       `json:"admitted"`
 	Code     trace.Code `json:"code" doc:"why it was refused; empty when admitted"`
 	User     string     `json:"user" doc:"account; empty when nobody is known by it"`
+	Test     bool       `json:"test" doc:"a test login, which let nobody in; code is empty when it passed"`
 }
 
 func traceSummaryOf(t store.Trace) TraceSummary {
-	return TraceSummary{t.Ref, t.Record, t.Version, t.At, t.Verified, t.Admitted, t.Code, t.UserID}
+	return TraceSummary{t.Ref, t.Record, t.Version, t.At, t.Verified, t.Admitted, t.Code, t.UserID, t.Test}
 }
 
 func (a *API) listTraces(ctx context.Context, in *struct {

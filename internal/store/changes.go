@@ -11,6 +11,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/users"
 )
 
@@ -71,7 +72,8 @@ func (s *Store) DeleteRecord(ctx context.Context, key string, seen int, by Autho
 		if err := tx.lockRecords([]string{current[key].ID}); err != nil {
 			return err
 		}
-		if err := tx.deleteRecord(current[key], by, &applied); err != nil {
+		err = tx.keepingAnOwner(func() error { return tx.deleteRecord(current[key], by, &applied) })
+		if err != nil {
 			return err
 		}
 		if how.DryRun {
@@ -120,18 +122,7 @@ func (s *Store) DeleteSeenGroup(ctx context.Context, key, name string, by Author
 		if err := tx.seenGroup(key, name); err != nil {
 			return err
 		}
-		all, err := records(tx.db)
-		if err != nil {
-			return err
-		}
-		if err := groups.Deletable(key, rulesPointingAt(key, all)); err != nil {
-			return err
-		}
-		var row groupRow
-		if err := tx.db.Take(&row, "key = ?", key).Error; err != nil {
-			return wrap(err, "find a group")
-		}
-		return tx.deleteGroup(groups.Group(row), by, &Applied{})
+		return tx.deleteGroupByKey(key, by)
 	})
 }
 
@@ -199,6 +190,9 @@ func (s *Store) changeMember(ctx context.Context, group, userID string, decide f
 	if !idms.IsKey(group) {
 		return errNoSuchGroup
 	}
+	if isBuiltIn(groups.Group{Key: group}) && !by.Role.May(roles.Owner) {
+		return errOwnersOnly
+	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		// Groups stay as they are meanwhile, and so does the account.
 		if err := tx.lockChanges(); err != nil {
@@ -229,7 +223,8 @@ func (s *Store) changeMember(ctx context.Context, group, userID string, decide f
 		if err != nil || len(changes) == 0 {
 			return err
 		}
-		if err := tx.ApplyChanges(account.ID, changes, by.Now); err != nil {
+		err = tx.keepingAnOwner(func() error { return tx.ApplyChanges(account.ID, changes, by.Now) })
+		if err != nil {
 			return err
 		}
 		event := audit.Event{At: by.Now, Action: action, Who: by.Who, Reason: by.Reason, Record: record, User: account.ID, Group: group}
@@ -306,8 +301,11 @@ func (s *Store) setState(ctx context.Context, userID string, to users.State, act
 		if from == to {
 			return nil
 		}
+		if err := tx.mayTouch(account.ID, by); err != nil {
+			return err
+		}
 		account.State = to
-		if err := tx.UpdateUser(account); err != nil {
+		if err := tx.keepingAnOwner(func() error { return tx.UpdateUser(account) }); err != nil {
 			return err
 		}
 		event := audit.Event{At: by.Now, Action: action, Who: by.Who, Reason: by.Reason, Record: record, User: account.ID,
@@ -325,27 +323,19 @@ func (s *Store) setState(ctx context.Context, userID string, to users.State, act
 	return ended, err
 }
 
-// EndSessionByID ends one session of anybody, or is fault.NotFound.
-func (s *Store) EndSessionByID(ctx context.Context, sessionID string, by Author) error {
-	notFound := fault.New(fault.NotFound, "There is no such session, or it has ended.")
-	if !isID(sessionID) {
-		return notFound
+// mayTouch keeps administrators from those who may do less than they: otherwise an
+// editor could keep every owner out.
+func (tx *Tx) mayTouch(userID string, by Author) error {
+	list, err := memberships(tx.db, userID)
+	if err != nil {
+		return err
 	}
-	return s.InTx(ctx, func(tx *Tx) error {
-		var owner struct{ UserID, Key string }
-		found := tx.db.Raw("SELECT s.user_id, r.key FROM sessions s JOIN records r ON r.id = s.record_id WHERE s.id = ?", sessionID).Scan(&owner)
-		if found.Error != nil {
-			return wrap(found.Error, "find a session")
+	for _, membership := range list {
+		if role, ok := roles.OfGroup(membership.Group); ok && !by.Role.May(role) {
+			return fault.New(fault.Denied, "This person administers idms as %s. Only somebody who may do as much can do this to them.", role)
 		}
-		ended, err := endSessions(tx.db, "id = ?", sessionID)
-		if err != nil {
-			return err
-		}
-		if found.RowsAffected == 0 || ended == 0 {
-			return notFound
-		}
-		return tx.Audit(endedBy(by, owner.Key, owner.UserID, 1))
-	})
+	}
+	return nil
 }
 
 // EndSessionsOfUser ends all sessions of a person, or is fault.NotFound.
@@ -355,15 +345,12 @@ func (s *Store) EndSessionsOfUser(ctx context.Context, userID string, by Author)
 		if err != nil {
 			return err
 		}
-		if ended, err = endSessions(tx.db, "user_id = ?", account.ID); err != nil || ended == 0 {
+		ids, err := tx.EndSessionsOfPerson(account.ID)
+		if ended = len(ids); err != nil || ended == 0 {
 			return err
 		}
-		return tx.Audit(endedBy(by, record, account.ID, ended))
+		return tx.Audit(audit.Event{At: by.Now, Action: audit.SessionsEnded, Who: by.Who, Reason: by.Reason,
+			Record: record, User: account.ID, Changes: EndedSessions(ids)})
 	})
 	return ended, err
-}
-
-func endedBy(by Author, record, userID string, ended int) audit.Event {
-	return audit.Event{At: by.Now, Action: audit.SessionsEnded, Who: by.Who, Reason: by.Reason, Record: record, User: userID,
-		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}}
 }

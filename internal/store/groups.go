@@ -68,32 +68,35 @@ func allGroups(db *gorm.DB) ([]groups.Group, error) {
 // at stays: fault.Conflict, with the rules' names (S38). Rules of every record
 // count, also those that are switched off.
 func (s *Store) DeleteGroup(ctx context.Context, key string, by Author) error {
-	noGroup := fault.New(fault.NotFound, "There is no such group.")
 	if !idms.IsKey(key) {
-		return noGroup
-	}
-	if isBuiltIn(groups.Group{Key: key}) {
-		return fault.New(fault.Conflict, "The members of %s are administrators: it cannot be deleted.", key)
+		return errNoSuchGroup
 	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		if err := tx.lockChanges(); err != nil {
 			return err
 		}
-		all, err := records(tx.db)
-		if err != nil {
-			return err
-		}
-		if err := groups.Deletable(key, rulesPointingAt(key, all)); err != nil {
-			return err
-		}
-		var group groupRow
-		found := tx.db.Limit(1).Find(&group, "key = ?", key)
-		if found.Error != nil {
-			return wrap(found.Error, "find a group")
-		}
-		if found.RowsAffected == 0 {
-			return noGroup
-		}
-		return tx.deleteGroup(groups.Group(group), by, &Applied{})
+		return tx.deleteGroupByKey(key, by)
 	})
+}
+
+func (tx *Tx) deleteGroupByKey(key string, by Author) error {
+	if isBuiltIn(groups.Group{Key: key}) {
+		return fault.New(fault.Conflict, "The members of %s are administrators: it cannot be deleted.", key)
+	}
+	all, err := records(tx.db)
+	if err != nil {
+		return err
+	}
+	if err := groups.Deletable(key, rulesPointingAt(key, all)); err != nil {
+		return err
+	}
+	var group groupRow
+	found := tx.db.Limit(1).Find(&group, "key = ?", key)
+	if found.Error != nil {
+		return wrap(found.Error, "find a group")
+	}
+	if found.RowsAffected == 0 {
+		return errNoSuchGroup
+	}
+	return tx.deleteGroup(groups.Group(group), by, &Applied{})
 }

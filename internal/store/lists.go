@@ -377,7 +377,7 @@ const (
 func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, limit int) (list []Trace, next string, err error) {
 	limit = atMost(limit)
 	query := s.read.WithContext(ctx).
-		Select("ref", "record_key", "record_version", "at", "verified", "admitted", "code", "user_id").
+		Select("ref", "record_key", "record_version", "at", "verified", "admitted", "code", "user_id", "test").
 		Order("at DESC, ref DESC").Limit(limit + 1)
 	if cursor != "" {
 		behind, err := placeOf(cursor, 2)
@@ -407,7 +407,7 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 	case Admitted:
 		query = query.Where("admitted")
 	case Refused:
-		query = query.Where("NOT admitted")
+		query = query.Where("NOT admitted AND NOT test")
 	}
 	if filter.Code != "" {
 		if !storable(string(filter.Code)) {
@@ -429,7 +429,7 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 	for _, row := range rows {
 		list = append(list, Trace{
 			Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
-			Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID,
+			Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID, Test: row.Test,
 		})
 	}
 	return list, next, nil

@@ -170,7 +170,7 @@ func TestRecordsGroupsAndVersionsComeInPages(t *testing.T) {
 			t.Errorf("the records are %s", got)
 		}
 		if got := pages(t, func(cursor string) ([]groups.Group, string, error) { return s.GroupsPage(ctx, cursor, 2) },
-			func(g groups.Group) string { return g.Key }); got != "ga gb gc" {
+			func(g groups.Group) string { return g.Key }); got != "ga gb gc idms-editors idms-owners idms-readers" {
 			t.Errorf("the groups are %s", got)
 		}
 		if got := pages(t, func(cursor string) ([]Version, string, error) { return s.VersionsPage(ctx, "a", cursor, 2) },

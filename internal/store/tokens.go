@@ -8,6 +8,7 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/fault"
+	"idms/internal/roles"
 	"idms/internal/tokens"
 )
 
@@ -26,7 +27,7 @@ func (tokenRow) TableName() string { return "api_tokens" }
 
 func (row tokenRow) token() tokens.Token {
 	return tokens.Token{
-		ID: row.ID, Name: row.Name, Role: tokens.Role(row.Role), Created: instant(row.Created), By: row.CreatedBy,
+		ID: row.ID, Name: row.Name, Role: roles.Role(row.Role), Created: instant(row.Created), By: row.CreatedBy,
 		Expires: instant(row.Expires), Used: instant(row.Used),
 	}
 }

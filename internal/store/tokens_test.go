@@ -6,16 +6,17 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/fault"
+	"idms/internal/roles"
 	"idms/internal/tokens"
 )
 
 func TestATokenIsFoundByItsHashUntilItEnds(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		_, hash := tokens.New()
-		made, err := s.CreateToken(ctx, tokens.Token{Name: "ci", Role: tokens.Editor, Expires: noon.Add(day)}, hash, bob)
+		made, err := s.CreateToken(ctx, tokens.Token{Name: "ci", Role: roles.Editor, Expires: noon.Add(day)}, hash, bob)
 		must(t, err)
 		found, err := s.Token(ctx, hash, noon)
-		if err != nil || found != made || found.By != "bob" || found.Role != tokens.Editor || !found.Used.IsZero() {
+		if err != nil || found != made || found.By != "bob" || found.Role != roles.Editor || !found.Used.IsZero() {
 			t.Errorf("found %+v (%v), made %+v", found, err, made)
 		}
 		if _, err := s.Token(ctx, hash, noon.Add(day)); fault.KindOf(err) != fault.NotFound {
@@ -25,7 +26,7 @@ func TestATokenIsFoundByItsHashUntilItEnds(t *testing.T) {
 		if _, err := s.Token(ctx, other, noon); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("a token that nobody made: %v", err)
 		}
-		if _, err := s.CreateToken(ctx, tokens.Token{Name: "ci", Role: tokens.Reader, Expires: noon.Add(day)}, other, bob); fault.KindOf(err) != fault.Conflict {
+		if _, err := s.CreateToken(ctx, tokens.Token{Name: "ci", Role: roles.Reader, Expires: noon.Add(day)}, other, bob); fault.KindOf(err) != fault.Conflict {
 			t.Errorf("a second token of the name: %v", err)
 		}
 		for _, nobody := range []string{"", "x", "a\x00b", "\xff", NewID()} {
@@ -48,7 +49,7 @@ func TestATokenIsFoundByItsHashUntilItEnds(t *testing.T) {
 func TestTheLastUseOfATokenIsExactToAMinute(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		_, hash := tokens.New()
-		_, err := s.CreateToken(ctx, tokens.Token{Name: "ci", Role: tokens.Reader, Expires: noon.Add(day)}, hash, bob)
+		_, err := s.CreateToken(ctx, tokens.Token{Name: "ci", Role: roles.Reader, Expires: noon.Add(day)}, hash, bob)
 		must(t, err)
 		for _, step := range []struct{ at, want time.Duration }{{0, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}} {
 			now := noon.Add(step.at)

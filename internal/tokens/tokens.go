@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"idms/internal/fault"
+	"idms/internal/roles"
 	"idms/internal/session"
 )
 
@@ -16,7 +17,7 @@ import (
 type Token struct {
 	ID      string // UUIDv7; safe to show, opens nothing
 	Name    string // of what uses it; the audit trail names it
-	Role    Role
+	Role    roles.Role
 	Created time.Time
 	By      string // who made it
 	Expires time.Time
@@ -30,22 +31,6 @@ func (t Token) Over(now time.Time) bool { return !now.Before(t.Expires) }
 // token.
 func (t Token) Who() string { return "token: " + t.Name }
 
-// Role is what a token may do. Each role may do all that the ones below it may;
-// the zero value may do nothing.
-type Role string
-
-const (
-	Reader Role = "reader" // read, except what providers said about people
-	Editor Role = "editor" // and change things, and read that too
-	Owner  Role = "owner"  // and delete records, and make and revoke tokens
-)
-
-var ranks = map[Role]int{Reader: 1, Editor: 2, Owner: 3}
-
-// May is true when a token of this role may do what need may. A role that does
-// not exist may do nothing, and nobody may do what asks for one.
-func (r Role) May(need Role) bool { return ranks[need] > 0 && ranks[r] >= ranks[need] }
-
 // MaxLife is how far away the end of a token may be.
 const MaxLife = 366 * 24 * time.Hour
 
@@ -57,7 +42,7 @@ func (t Token) Check(now time.Time) fault.Problems {
 	if len(t.Name) > 63 || !name.MatchString(t.Name) {
 		problems.Add("name", "Name what uses the token: small letters and digits, with hyphens between them, at most 63.")
 	}
-	if ranks[t.Role] == 0 {
+	if !t.Role.Known() {
 		problems.Add("role", "Write owner, editor or reader.")
 	}
 	switch {

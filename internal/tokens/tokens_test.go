@@ -5,26 +5,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"idms/internal/roles"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-func TestARoleMayDoWhatTheOnesBelowItMay(t *testing.T) {
-	for _, tt := range []struct {
-		role, need Role
-		want       bool
-	}{
-		{Owner, Owner, true}, {Owner, Editor, true}, {Owner, Reader, true},
-		{Editor, Owner, false}, {Editor, Editor, true}, {Editor, Reader, true},
-		{Reader, Editor, false}, {Reader, Reader, true},
-		{"", Reader, false}, {"admin", Reader, false},
-		{Owner, "", false}, {"", "", false}, // nobody may do what nobody has decided about
-	} {
-		if got := tt.role.May(tt.need); got != tt.want {
-			t.Errorf("%q may do what %q may: %t", tt.role, tt.need, got)
-		}
-	}
-}
 
 func TestASecretIsFoundByItsHashAlone(t *testing.T) {
 	secret, kept := New()
@@ -45,7 +30,7 @@ func TestASecretIsFoundByItsHashAlone(t *testing.T) {
 }
 
 func TestATokenHasANameARoleAndAnEnd(t *testing.T) {
-	good := Token{Name: "ci", Role: Reader, Expires: noon.Add(time.Hour)}
+	good := Token{Name: "ci", Role: roles.Reader, Expires: noon.Add(time.Hour)}
 	if problems := good.Check(noon); problems.Any() {
 		t.Fatalf("a good token: %s", problems)
 	}
