@@ -15,10 +15,10 @@ LOGINS ?= 5000
 SOAK   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test race bench bench-login bench-ldap bench-mellon load soak fuzz build fmt clean
+.PHONY: help run check test race interop-keycloak bench bench-login bench-ldap bench-mellon load soak fuzz build fmt clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## start the demo: an identity provider, a cast of people, nothing to install
 	@bin/idms demo
@@ -31,6 +31,9 @@ test: ## run every test; installs what they need from Debian packages when it ma
 
 race: ## run the tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 test/run -race $(PKG)
+
+interop-keycloak: ## log people in through Keycloak, which Maven brings
+	@test/keycloak
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)

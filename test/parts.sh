@@ -82,6 +82,23 @@ chromium_here() { command -v "${IDMS_TEST_CHROMIUM:-chromium}" >/dev/null; }
 # Debian's own python3: another one on the PATH does not see its packages.
 pysaml2_here() { "${IDMS_TEST_PYTHON:-/usr/bin/python3}" -I -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("saml2"))' 2>/dev/null; }
 simplesamlphp_here() { simplesamlphp_folder >/dev/null; }
+# lemonldap_folder prints where usr/share has the application: on this machine,
+# or unpacked for the tests alone by test/install.
+lemonldap_folder() {
+	local folder
+	for folder in "${IDMS_TEST_LEMONLDAP:-}" / "$PWD/bin/parts"; do
+		if [ -n "$folder" ] && [ -d "$folder/usr/share/lemonldap-ng/portal/templates" ]; then
+			echo "$folder"
+			return 0
+		fi
+	done
+	return 1
+}
+lemonldap_here() {
+	local folder
+	folder=$(lemonldap_folder) || return 1
+	/usr/bin/perl -I"$folder/usr/share/perl5" -MLemonldap::NG::Portal -MLasso -MXML::Simple -MIO::String -e 1 2>/dev/null
+}
 nginx_here() { nginx_program >/dev/null; }
 caddy_here() { caddy_program >/dev/null; }
 curl_here() { command -v curl >/dev/null; }
@@ -108,12 +125,21 @@ schemathesis_program() {
 }
 schemathesis_here() { schemathesis_program >/dev/null; }
 
-parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 nginx caddy openldap samba curl schemathesis)
+# Java, and what brings Keycloak with it: for test/keycloak alone. Keycloak 26
+# runs on Java 17 and newer.
+java_here() {
+	local version
+	command -v mvn >/dev/null && command -v unzip >/dev/null || return 1
+	version=$(java -version 2>&1 | sed -n '1s/.*version "\([0-9]*\).*/\1/p')
+	[ "${version:-0}" -ge 17 ]
+}
+
+parts=(postgresql xmlsec1 php chromium simplesamlphp pysaml2 lemonldap nginx caddy openldap samba curl schemathesis)
 php_here() { php_complete; }
 
 # packages_of prints the Debian packages that bring a part. The ones of
 # unpacked_of are not among them: installing them would start a web server on
-# port 80 of the machine; test/install unpacks them into bin/parts instead, and
+# port 80 of the machine, or another daemon; test/install unpacks them into bin/parts instead, and
 # installs what they need besides.
 packages_of() {
 	case "$1" in
@@ -121,6 +147,12 @@ packages_of() {
 	xmlsec1) echo xmlsec1 ;;
 	php) echo php-cli php-xml php-sqlite3 php-mbstring php-curl ;;
 	pysaml2) echo python3-pysaml2 ;;
+	lemonldap) echo libapache-session-perl libcache-cache-perl libclass-xsaccessor-perl libclone-perl \
+		libconfig-inifiles-perl libcrypt-openssl-bignum-perl libcrypt-openssl-rsa-perl libcrypt-openssl-x509-perl \
+		libcrypt-rijndael-perl libcrypt-urandom-perl libemail-date-format-perl libhtml-template-perl libio-string-perl \
+		libjson-perl libjson-xs-perl liblasso-perl liblist-moreutils-perl libmouse-perl libplack-perl \
+		libregexp-assemble-perl libtext-unidecode-perl liburi-perl libwww-perl libxml-simple-perl ;;
+	java) echo default-jre-headless maven unzip ;;
 	chromium) echo chromium fonts-dejavu-core ;;
 	nginx) echo libpcre2-8-0 zlib1g libcrypt1 openssl ;;
 	caddy) echo media-types ;;
@@ -132,9 +164,10 @@ packages_of() {
 	esac
 }
 
-# unpacked_of prints the Debian package that is unpacked for a part, if any.
+# unpacked_of prints the Debian packages that are unpacked for a part, if any.
 unpacked_of() {
 	case "$1" in
+	lemonldap) echo liblemonldap-ng-common-perl liblemonldap-ng-handler-perl liblemonldap-ng-portal-perl ;;
 	simplesamlphp | nginx | caddy) echo "$1" ;;
 	openldap) echo slapd ;;
 	esac

@@ -375,7 +375,7 @@ func takeOnlyWhatWeSigned(t *testing.T, idp provider) {
 			t.Errorf("%s came through: %s", what, page.Text(t))
 		}
 	}
-	unsigned := map[string]string{"SimpleSAMLphp": "no signature found on message", "pysaml2": "not signed"}
+	unsigned := map[string]string{"SimpleSAMLphp": "no signature found on message", "pysaml2": "not signed", "Keycloak": "Invalid requester"}
 	refuses(s.begin(t, interop.NewVisitor(t), "redirect"), "by redirect, a request without a signature", unsigned)
 	refuses(s.begin(t, interop.NewVisitor(t), "post"), "by POST, a request without a signature", unsigned)
 
@@ -388,7 +388,7 @@ func takeOnlyWhatWeSigned(t *testing.T, idp provider) {
 	changed.Set("RelayState", "another")
 	address.RawQuery = changed.Encode()
 	refuses(interop.NewVisitor(t).Open(t, address.String()), "a request that was changed",
-		map[string]string{"SimpleSAMLphp": "Unable to validate signature", "pysaml2": "signature in the address is not theirs"})
+		map[string]string{"SimpleSAMLphp": "Unable to validate signature", "pysaml2": "signature in the address is not theirs", "Keycloak": "Invalid requester"})
 }
 
 func forceAuthn(t *testing.T, idp provider) {
@@ -414,7 +414,7 @@ func forceAuthn(t *testing.T, idp provider) {
 	tells(t, authenticate(t, visitor, page, grace), "Grace Hopper")
 
 	if idp.name != "pysaml2" {
-		return // SimpleSAMLphp always obeys
+		return // the others always obey
 	}
 	page = s.begin(t, visitor, "ignored")
 	s.refuses(t, visitor.Submit(t, page.Form(t, "SAMLResponse")), "authn_too_old", "honour ForceAuthn")
@@ -526,8 +526,8 @@ func nameIDFormats(t *testing.T, idp provider) {
 		connection{"email", "name_id_format: urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", signs},
 		connection{"persistent", "name_id_format: urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", signs})
 	for record, want := range map[string]map[string]string{
-		"email":      {"SimpleSAMLphp": `grace@company\.example`, "pysaml2": `[0-9a-f]{64}@mail\.example`},
-		"persistent": {"SimpleSAMLphp": `grace`, "pysaml2": `[0-9a-f]{64}`},
+		"email":      {"SimpleSAMLphp": `grace@company\.example`, "pysaml2": `[0-9a-f]{64}@mail\.example`, "Keycloak": `grace@company\.example`},
+		"persistent": {"SimpleSAMLphp": `grace`, "pysaml2": `[0-9a-f]{64}`, "Keycloak": `G-[0-9a-f-]{36}`},
 	} {
 		usernames := map[string]bool{}
 		for range 2 { // the same person again, in another browser

@@ -29,6 +29,12 @@ const (
 // the test failed.
 func launch(t testing.TB, name string, command *exec.Cmd, ready, noise func(line string) bool) error {
 	t.Helper()
+	return launchWithin(t, startTimeout, name, command, ready, noise)
+}
+
+// launchWithin is launch for a provider that may take another time to start.
+func launchWithin(t testing.TB, limit time.Duration, name string, command *exec.Cmd, ready, noise func(line string) bool) error {
+	t.Helper()
 	output, err := command.StdoutPipe()
 	if err != nil {
 		return err
@@ -76,9 +82,9 @@ func launch(t testing.TB, name string, command *exec.Cmd, ready, noise func(line
 		if !ok {
 			return fmt.Errorf("%s ended: %s", name, logged)
 		}
-	case <-time.After(startTimeout):
+	case <-time.After(limit):
 		stop()
-		return fmt.Errorf("%s did not listen within %s: %s", name, startTimeout, logged)
+		return fmt.Errorf("%s did not listen within %s: %s", name, limit, logged)
 	}
 	t.Cleanup(func() {
 		stop()

@@ -1,7 +1,8 @@
 // Package interop logs people in through identity providers that other people
 // wrote. It owns starting such a provider for a test (SimpleSAMLphp under PHP's
-// own web server, pysaml2 under Python's, each with a private configuration and a
-// key made for the run) and a visitor: an HTTP client that follows redirects,
+// own web server, pysaml2 under Python's, LemonLDAP::NG under Perl's, Keycloak
+// under its own, each with a
+// private configuration and a key made for the run) and a visitor: an HTTP client that follows redirects,
 // fills forms and keeps cookies as a browser without JavaScript does.
 //
 // It leaves finding and installing the programs to test/needs and test/install,
@@ -51,7 +52,7 @@ type ServiceProvider struct {
 	SignResponse  bool
 	SignAssertion bool
 	// Encrypt encrypts assertions for the key in the metadata. SimpleSAMLphp 1.19
-	// uses AES-128-CBC with RSA-OAEP, our pysaml2 provider AES-256-GCM.
+	// uses AES-128-CBC with RSA-OAEP, our pysaml2 provider and Keycloak AES-256-GCM.
 	Encrypt bool
 	// EncryptNameID encrypts the NameID within the assertion. SimpleSAMLphp only.
 	EncryptNameID bool
@@ -61,12 +62,19 @@ type ServiceProvider struct {
 	// LogoutByPOST has logout messages to the service go by POST, not by redirect.
 	LogoutByPOST bool
 
+	// StockAlgorithms leaves the algorithms to the provider: pysaml2 then signs
+	// with RSA-SHA1 and encrypts with 3DES. pysaml2 and Keycloak only.
+	StockAlgorithms bool
+
+	// SingleRoleAttribute sends all roles in one Attribute instead of one
+	// Attribute for each. Keycloak only.
+	SingleRoleAttribute bool
+
 	// The rest is for the pysaml2 provider.
 
 	IgnoreContexts   bool // states the password whatever the request asks for
 	IgnoreForceAuthn bool // answers from an old session all the same
 	SessionAge       int  // seconds by which remembered sessions are said to be older
-	StockAlgorithms  bool // what pysaml2 does unless told otherwise: RSA-SHA1, 3DES
 }
 
 // SimpleSAMLphp is a running identity provider on a loopback port.
@@ -193,13 +201,18 @@ func (idp *SimpleSAMLphp) Logout(_, _ string) string {
 	return idp.base + "saml2/idp/SingleLogoutService.php?" + url.Values{"ReturnTo": {idp.base + "saml2/idp/metadata.php"}}.Encode()
 }
 
-// Login fills SimpleSAMLphp's login form on page as person and returns the page
+// Login fills a provider's login form on page as person and returns the page
 // that follows: after a right password the one that posts the response on, which
-// Page.Form finds by the field SAMLResponse.
+// Page.Form finds by the field SAMLResponse. The form of Keycloak's that asks
+// somebody again has no field for the name.
 func (v *Visitor) Login(t testing.TB, page *Page, person Person) *Page {
 	t.Helper()
-	form := page.Form(t, "username")
-	form.Values.Set("username", person.Username)
+	form := page.Form(t, "password")
+	for _, field := range []string{"username", "user"} {
+		if form.Values.Has(field) {
+			form.Values.Set(field, person.Username)
+		}
+	}
 	form.Values.Set("password", person.Password)
 	return v.Submit(t, form)
 }

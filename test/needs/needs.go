@@ -1,6 +1,7 @@
 // Package needs tells a test whether a part that Go cannot bring along is here:
-// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2, nginx,
-// Caddy, OpenLDAP, Samba, curl, Schemathesis. It owns the rule of what happens when one is missing, and it is the only place where a test
+// a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2, LemonLDAP::NG,
+// nginx, Caddy, OpenLDAP, Samba, Keycloak, curl, Schemathesis. It owns the rule of
+// what happens when one is missing, and it is the only place where a test
 // may be skipped: the test is skipped with a sentence that `make test` repeats in
 // its closing list, but with CI=true it fails, because a skipped test proves
 // nothing.
@@ -22,6 +23,7 @@
 //	IDMS_TEST_SAMBA_TOOL     the samba-tool program, default: samba-tool on the PATH
 //	IDMS_TEST_CURL           the curl program, default: curl on the PATH
 //	IDMS_TEST_SCHEMATHESIS   the API fuzzer, default: schemathesis on the PATH
+//	IDMS_TEST_KEYCLOAK       folder of an unpacked Keycloak
 //	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
 package needs
 
@@ -111,6 +113,22 @@ func PySAML2(t testing.TB) string {
 	return python
 }
 
+// LemonLDAP returns the path of plackup and the folder below which usr/share
+// has the modules and pages of LemonLDAP::NG.
+func LemonLDAP(t testing.TB) (plackup, root string) {
+	t.Helper()
+	plackup = program(t, "IDMS_TEST_PLACKUP", "/usr/bin/plackup")
+	root = os.Getenv("IDMS_TEST_LEMONLDAP")
+	if root == "" {
+		root = "/"
+	}
+	if err := exec.Command("/usr/bin/perl", "-I"+filepath.Join(root, "usr/share/perl5"),
+		"-MLemonldap::NG::Portal", "-MLasso", "-MXML::Simple", "-MIO::String", "-e", "1").Run(); err != nil {
+		missing(t, "LemonLDAP::NG (not below "+root+"; IDMS_TEST_LEMONLDAP names its folder)")
+	}
+	return plackup, root
+}
+
 // Nginx returns the path of nginx, which is built with auth_request.
 func Nginx(t testing.TB) string {
 	t.Helper()
@@ -197,6 +215,18 @@ func Curl(t testing.TB) string {
 func Schemathesis(t testing.TB) string {
 	t.Helper()
 	return program(t, "IDMS_TEST_SCHEMATHESIS", "schemathesis")
+}
+
+// Keycloak returns the folder of an unpacked Keycloak. It comes from a registry
+// that not every machine reaches, so its tests have a build tag of their own and
+// run by test/keycloak alone, which brings it.
+func Keycloak(t testing.TB) string {
+	t.Helper()
+	folder := os.Getenv("IDMS_TEST_KEYCLOAK")
+	if _, err := os.Stat(filepath.Join(folder, "bin", "kc.sh")); folder == "" || err != nil {
+		missing(t, "Keycloak (make interop-keycloak brings it; IDMS_TEST_KEYCLOAK names its folder)")
+	}
+	return folder
 }
 
 func program(t testing.TB, variable, name string) string {
