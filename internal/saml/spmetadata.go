@@ -38,6 +38,7 @@ func SPMetadata(s Settings, sp SP) ([]byte, error) {
 	entity.CreateAttr("entityID", sp.EntityID)
 	entity.CreateAttr("cacheDuration", metadataCache)
 
+	s.nameAlgorithms(entity.CreateElement("md:Extensions"))
 	role := entity.CreateElement("md:SPSSODescriptor")
 	role.CreateAttr("AuthnRequestsSigned", strconv.FormatBool(s.SignRequests))
 	// When either signature will do, a signed assertion is the one to ask for:
@@ -93,6 +94,31 @@ func keyDescriptor(role *etree.Element, use string, key Key) *etree.Element {
 	data := descriptor.CreateElement("ds:KeyInfo").CreateElement("ds:X509Data")
 	data.CreateElement("ds:X509Certificate").SetText(base64.StdEncoding.EncodeToString(key.Certificate.Raw))
 	return descriptor
+}
+
+// algorithmNamespace is that of the SAML V2.0 Metadata Profile for Algorithm
+// Support, version 1.0.
+const algorithmNamespace = "urn:oasis:names:tc:SAML:metadata:algsupport"
+
+// nameAlgorithms says which signatures this record's verifier takes, dearest to
+// us first: a provider that reads it need not be told by hand (IIP-MD09).
+func (s Settings) nameAlgorithms(extensions *etree.Element) {
+	extensions.CreateAttr("xmlns:alg", algorithmNamespace)
+	add := func(tag string, algorithm string) {
+		extensions.CreateElement("alg:"+tag).CreateAttr("Algorithm", algorithm)
+	}
+	sha1 := func(methods []string, legacy string) []string {
+		if s.LegacySHA1 {
+			return append(methods, legacy)
+		}
+		return methods
+	}
+	for _, digest := range sha1([]string{"http://www.w3.org/2001/04/xmlenc#sha256", signatureMore + "sha384", "http://www.w3.org/2001/04/xmlenc#sha512"}, digestSHA1) {
+		add("DigestMethod", digest)
+	}
+	for _, method := range sha1([]string{dsig.RSASHA256SignatureMethod, dsig.RSASHA384SignatureMethod, dsig.RSASHA512SignatureMethod}, dsig.RSASHA1SignatureMethod) {
+		add("SigningMethod", method)
+	}
 }
 
 // encryptionMethods are those of M11 that this record's verifier takes in every

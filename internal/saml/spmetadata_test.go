@@ -120,6 +120,26 @@ func TestOurMetadataOffersOnlyEncryptionWeTake(t *testing.T) {
 	}
 }
 
+// IIP-MD09, M06: what is named is what the verifier takes, all of it and no more.
+func TestOurMetadataNamesTheSignaturesWeTake(t *testing.T) {
+	for _, legacy := range []bool{false, true} {
+		s := Settings{LegacySHA1: legacy}
+		text, _ := spMetadata(t, s, s.SP("acme", "https://idms.example", []Key{serviceKey()}))
+		for tag, methods := range map[string]map[string]strength{"DigestMethod": digestMethods, "SigningMethod": signatureMethods} {
+			named := 0
+			for method, strength := range methods {
+				named += strings.Count(text, `<alg:`+tag+` Algorithm="`+method+`"/>`)
+				if want := strength == goodAlgorithm || legacy && strength == legacySHA1; strings.Contains(text, `<alg:`+tag+` Algorithm="`+method+`"/>`) != want {
+					t.Errorf("legacy %v: %s %s named: %v", legacy, tag, method, !want)
+				}
+			}
+			if all := strings.Count(text, "<alg:"+tag+" "); all != named {
+				t.Errorf("legacy %v: %d of %s, and %d are known", legacy, all, tag, named)
+			}
+		}
+	}
+}
+
 func TestOurMetadataWithoutKeysIsStillMetadata(t *testing.T) {
 	sp := Settings{}.SP("acme", "https://idms.example", nil)
 	if _, role := spMetadata(t, Settings{}, sp); len(role.KeyDescriptors) != 0 {

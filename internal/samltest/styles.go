@@ -40,7 +40,7 @@ func groupIDs(n int) []string {
 }
 
 var vendors = []func(time.Time) []Style{
-	entra, okta, adfs, google, pingFederate, oneLogin, keycloak, shibboleth, simpleSAMLphp, pysaml2, auth0, multiPass,
+	entra, okta, adfs, google, pingFederate, oneLogin, keycloak, shibboleth, simpleSAMLphp, pysaml2, lemonldap, auth0, multiPass,
 }
 
 const (
@@ -92,8 +92,15 @@ func entra(now time.Time) []Style {
 		"https://graph.windows.net/9d1a3c52-0b5e-4c83-8d3e-0d7c2a4f1b6e/users/0b9c6f4e-7a2d-4f5b-8c1e-3d6a9e2f7b40/getMemberObjects"}})
 	next := grouped.SignWith(Signature{Key: Key(NextSigner)})
 	both := grouped.Sign(SignBoth)
+	// Token encryption takes AES-256-CBC, and the response is unsigned unless the
+	// signing option says otherwise.
+	encrypted := Encryption{Data: AES256CBC, Show: true}
+	legacy := s
+	legacy.Settings.LegacyCBC = true
 
 	styles := []Style{
+		styled("Entra ID, token encryption with response and assertion signed", s, both.Encrypt(encrypted), Key(Signer), true),
+		styled("Entra ID, token encryption in an unsigned response, by the legacy switch", legacy, grouped.Encrypt(encrypted), Key(Signer), true),
 		styled("Entra ID, 20 groups by GUID", s, grouped, Key(Signer), true),
 		styled("Entra ID, signed by its second certificate", s, next, Key(NextSigner), true),
 		styled("Entra ID, response and assertion signed", s, both, Key(Signer), true),
@@ -252,6 +259,7 @@ func oneLogin(now time.Time) []Style {
 		styled("OneLogin, assertion signed", s, a, Key(Signer), true),
 		styled("OneLogin, response signed", s, a.Sign(SignResponse), Key(Signer), true),
 		styled("OneLogin, both signed", s, a.Sign(SignBoth), Key(Signer), true),
+		styled("OneLogin, both signed, encrypted with CBC", s, a.Sign(SignBoth).Encrypt(Encryption{Data: AES256CBC}), Key(Signer), true),
 	}
 }
 
@@ -275,8 +283,11 @@ func keycloak(now time.Time) []Style {
 	})
 	nameOnly := a.SignWith(Signature{KeyInfo: ShowName})
 	many := a.With(func(a *Answer) { a.Attributes[1].Values = Groups(5000) })
+	single := a.With(func(a *Answer) { a.Attributes[1].Apart = false })
 	return []Style{
 		styled("Keycloak, one Attribute for each role", s, a, Key(Signer), true),
+		styled("Keycloak, Single Role Attribute", s, single, Key(Signer), true),
+		styled("Keycloak 26, response signed, encrypted with GCM", s, a.Encrypt(Encryption{Data: AES256GCM, Transport: OAEP, Digest: DigestSHA256, MGF: MGF1SHA256}), Key(Signer), false),
 		styled("Keycloak, KeyName only", s, nameOnly, Key(Signer), false),
 		styled("Keycloak, both signed, encrypted with CBC", s, a.Sign(SignBoth).Encrypt(Encryption{Data: AES128CBC}), Key(Signer), true),
 		styled("Keycloak, 5,000 roles in 5,000 Attribute elements", s, many, Key(Signer), false),
@@ -363,6 +374,27 @@ func pysaml2(now time.Time) []Style {
 	return []Style{
 		styled("pysaml2, both signed", s, a.Enclose(numbered("Signature2")), Key(Signer), true),
 		styled("pysaml2, both signed with one Id, encrypted", s, a.Enclose(numbered("Signature1")).Encrypt(Encryption{Data: AES256GCM}), Key(Signer), true),
+	}
+}
+
+// LemonLDAP::NG, by the library Lasso, signs both in a default namespace, with
+// base64 in lines, and encrypts with AES-128-CBC.
+func lemonldap(now time.Time) []Style {
+	idp := NewIdP("https://auth.corp.test/saml/metadata")
+	idp.Dialect = Dialect{Rootward: true, Signature: NoPrefix}
+	s := SceneFor(idp, now)
+	a := s.Answer().Sign(SignBoth).SignWith(Signature{LineLength: 76}).With(func(a *Answer) {
+		a.NameID = saml.NameID{Value: "_5A3C0F7E1B2D4968", Format: FormatPersistent, NameQualifier: idp.EntityID, SPNameQualifier: s.SP.EntityID}
+		a.SessionUntil = now.Add(20 * time.Hour)
+		a.Attributes = []Attribute{
+			{Name: "uid", NameFormat: nameFormatBasic, Values: []string{"ada"}},
+			{Name: "mail", NameFormat: nameFormatBasic, Values: []string{"ada@corp.test"}},
+			{Name: "groups", NameFormat: nameFormatBasic, Values: []string{"platform", "ops"}},
+		}
+	})
+	return []Style{
+		styled("LemonLDAP::NG, both signed", s, a, Key(Signer), false),
+		styled("LemonLDAP::NG, both signed, encrypted with CBC", s, a.Encrypt(Encryption{Data: AES128CBC}), Key(Signer), false),
 	}
 }
 
