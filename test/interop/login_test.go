@@ -59,6 +59,7 @@ func TestProviders(t *testing.T) {
 			}{
 				{"log people in", logPeopleIn},
 				{"take only what we signed", takeOnlyWhatWeSigned},
+				{"read every canonicalizer", everyCanonicalizer},
 				{"S20 allowed auth contexts", allowedContexts},
 				{"S26 elevation", elevation},
 				{"S54 ForceAuthn", forceAuthn},
@@ -389,6 +390,25 @@ func takeOnlyWhatWeSigned(t *testing.T, idp provider) {
 	address.RawQuery = changed.Encode()
 	refuses(interop.NewVisitor(t).Open(t, address.String()), "a request that was changed",
 		map[string]string{"SimpleSAMLphp": "Unable to validate signature", "pysaml2": "signature in the address is not theirs", "Keycloak": "Invalid requester"})
+}
+
+// everyCanonicalizer signs posted requests in each way that a record may name.
+// xmlseclibs, by which SimpleSAMLphp verifies, has never heard of version 1.1.
+func everyCanonicalizer(t *testing.T, idp provider) {
+	canonicalizers := []string{"exclusive", "exclusive-with-comments", "c14n10", "c14n10-with-comments", "c14n11", "c14n11-with-comments"}
+	var connections []connection
+	for _, one := range canonicalizers {
+		connections = append(connections, connection{one, "sign_requests: true\nrequest_binding: post\ncanonicalizer: " + one,
+			interop.ServiceProvider{SignAssertion: true, RequestsSigned: true}})
+	}
+	s := serve(t, idp, connections...)
+	for _, one := range canonicalizers {
+		visitor := interop.NewVisitor(t)
+		page := s.begin(t, visitor, one)
+		if unread := idp.name == "SimpleSAMLphp" && strings.HasPrefix(one, "c14n11"); page.Has(t, "password") == unread {
+			t.Errorf("%s: asked for a password: %v: %s", one, !unread, page.Text(t))
+		}
+	}
 }
 
 func forceAuthn(t *testing.T, idp provider) {
