@@ -31,14 +31,21 @@ func TestLemonLDAP(t *testing.T) {
 	signs := interop.ServiceProvider{SignResponse: true}
 	checks, encrypts := signs, signs
 	checks.RequestsSigned, encrypts.Encrypt = true, true
-	s := serve(t, idp,
-		connection{"company", "allow_unsolicited: true\nrelay_state: start-at-the-portal\nlanding: /groups", signs},
-		connection{"signed", "sign_requests: true", checks},
-		connection{"signed-post", "sign_requests: true\nrequest_binding: post", checks},
-		connection{"unsigned", "", checks},
-		connection{"encrypted", "", encrypts})
+	connections := []connection{
+		{"company", "allow_unsolicited: true\nrelay_state: start-at-the-portal\nlanding: /groups", signs},
+		{"signed", "sign_requests: true", checks},
+		{"unsigned", "", checks},
+		{"encrypted", "", encrypts},
+	}
+	records := []string{"company", "signed", "encrypted"}
+	// Lasso, the library of LemonLDAP::NG, reads two canonicalizers.
+	for _, canonicalizer := range []string{"exclusive", "c14n10"} {
+		connections = append(connections, connection{canonicalizer, "sign_requests: true\nrequest_binding: post\ncanonicalizer: " + canonicalizer, checks})
+		records = append(records, canonicalizer)
+	}
+	s := serve(t, idp, connections...)
 
-	for _, record := range []string{"company", "signed", "signed-post", "encrypted"} {
+	for _, record := range records {
 		t.Run(record, func(t *testing.T) {
 			visitor := interop.NewVisitor(t)
 			form := visitor.Login(t, s.begin(t, visitor, record), simpleGrace).Form(t, "SAMLResponse")
