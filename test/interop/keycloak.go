@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -287,4 +289,22 @@ func (idp *Keycloak) call(t testing.TB, request *http.Request, result any) {
 	if err := json.Unmarshal(answer, result); err != nil {
 		t.Fatalf("Keycloak: %s %s: %v\n%s", request.Method, request.URL, err, answer)
 	}
+}
+
+// loopbackJar keeps Secure cookies of loopback addresses as browsers do, which
+// trust these addresses without TLS (W3C Secure Contexts 3.1). Keycloak counts
+// on it.
+type loopbackJar struct{ http.CookieJar }
+
+func trustLoopback(jar *cookiejar.Jar, err error) (http.CookieJar, error) {
+	return loopbackJar{jar}, err
+}
+
+func (j loopbackJar) SetCookies(from *url.URL, cookies []*http.Cookie) {
+	if ip := net.ParseIP(from.Hostname()); ip != nil && ip.IsLoopback() {
+		for _, cookie := range cookies {
+			cookie.Secure = false
+		}
+	}
+	j.CookieJar.SetCookies(from, cookies)
 }

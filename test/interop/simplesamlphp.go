@@ -201,10 +201,10 @@ func (idp *SimpleSAMLphp) Logout(_, _ string) string {
 	return idp.base + "saml2/idp/SingleLogoutService.php?" + url.Values{"ReturnTo": {idp.base + "saml2/idp/metadata.php"}}.Encode()
 }
 
-// Login fills a provider's login form on page as person and returns the page
+// Login fills SimpleSAMLphp's login form on page as person and returns the page
 // that follows: after a right password the one that posts the response on, which
-// Page.Form finds by the field SAMLResponse. The form of Keycloak's that asks
-// somebody again has no field for the name.
+// Page.Form finds by the field SAMLResponse. The other providers' forms are much
+// the same; Keycloak's that asks somebody again has no field for the name.
 func (v *Visitor) Login(t testing.TB, page *Page, person Person) *Page {
 	t.Helper()
 	form := page.Form(t, "password")

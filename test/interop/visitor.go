@@ -31,14 +31,14 @@ type Visitor struct {
 // NewVisitor returns a visitor without any cookies.
 func NewVisitor(t testing.TB) *Visitor {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
+	jar, err := trustLoopback(cookiejar.New(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	v := &Visitor{}
 	v.transport = &http.Transport{DialContext: v.dial} // of its own, without a proxy
 	t.Cleanup(v.transport.CloseIdleConnections)
-	v.client = &http.Client{Jar: loopbackJar{jar}, Timeout: requestTimeout, Transport: v.transport}
+	v.client = &http.Client{Jar: jar, Timeout: requestTimeout, Transport: v.transport}
 	return v
 }
 
@@ -54,20 +54,6 @@ func (v *Visitor) dial(ctx context.Context, network, address string) (net.Conn, 
 		address = v.to
 	}
 	return new(net.Dialer).DialContext(ctx, network, address)
-}
-
-// loopbackJar keeps Secure cookies of loopback addresses as browsers do, which
-// trust these addresses without TLS (W3C Secure Contexts 3.1). Keycloak counts
-// on it.
-type loopbackJar struct{ http.CookieJar }
-
-func (j loopbackJar) SetCookies(from *url.URL, cookies []*http.Cookie) {
-	if ip := net.ParseIP(from.Hostname()); ip != nil && ip.IsLoopback() {
-		for _, cookie := range cookies {
-			cookie.Secure = false
-		}
-	}
-	j.CookieJar.SetCookies(from, cookies)
 }
 
 // Page is where a visitor arrived after following redirects.
