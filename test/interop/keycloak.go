@@ -190,6 +190,13 @@ func (idp *Keycloak) Unsolicited(spEntityID, relayState string) string {
 	return address
 }
 
+// Logout is the address that begins a logout at the provider, with a page that
+// asks first: it then asks each service that whoever is in front of the browser
+// has been at to end their sessions.
+func (idp *Keycloak) Logout(_, _ string) string {
+	return idp.EntityID + "/protocol/openid-connect/logout"
+}
+
 // KeycloakKey is a key of the realm that was added to it.
 type KeycloakKey struct {
 	idp       *Keycloak

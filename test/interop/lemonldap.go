@@ -122,6 +122,8 @@ func (idp *LemonLDAP) configure(t testing.TB) {
 			"samlSPMetaDataOptionsEncryptionMode":           encryption,
 			"samlSPMetaDataOptionsSignSSOMessage":           flag(service.terms.SignResponse || service.terms.SignAssertion),
 			"samlSPMetaDataOptionsCheckSSOMessageSignature": flag(service.terms.RequestsSigned),
+			"samlSPMetaDataOptionsSignSLOMessage":           1,
+			"samlSPMetaDataOptionsCheckSLOMessageSignature": 1,
 			"samlSPMetaDataOptionsEnableIDPInitiatedURL":    1,
 		}
 		attribute := func(name string) string {
@@ -187,3 +189,6 @@ func (idp *LemonLDAP) Unsolicited(spEntityID, relayState string) string {
 	}
 	return idp.SSO + "?" + query.Encode()
 }
+
+// Logout is the address that begins a logout at the portal.
+func (idp *LemonLDAP) Logout(_, _ string) string { return idp.base + "/?logout=1" }
