@@ -197,36 +197,26 @@ func (idp *Keycloak) Logout(_, _ string) string {
 	return idp.EntityID + "/protocol/openid-connect/logout"
 }
 
-// KeycloakKey is a key of the realm that was added to it.
-type KeycloakKey struct {
-	idp       *Keycloak
-	component map[string]any
-}
-
 // AddKey makes the realm's next key: it is in the descriptor, and another one
-// still signs.
-func (idp *Keycloak) AddKey(t testing.TB) KeycloakKey {
+// signs until sign is called.
+func (idp *Keycloak) AddKey(t testing.TB) (sign func()) {
 	t.Helper()
 	const kind = "org.keycloak.keys.KeyProvider"
 	var realm struct{ ID string }
 	idp.administer(t, http.MethodGet, "/", nil, &realm)
-	idp.administer(t, http.MethodPost, "/components", map[string]any{
-		"name": "next", "providerId": "rsa-generated", "providerType": kind, "parentId": realm.ID,
-		"config": map[string][]string{"priority": {"1"}, "enabled": {"true"}, "active": {"true"}, "keySize": {"2048"}, "algorithm": {"RS256"}},
-	}, nil)
+	config := map[string][]string{"priority": {"1"}, "enabled": {"true"}, "active": {"true"}, "keySize": {"2048"}, "algorithm": {"RS256"}}
+	component := map[string]any{"name": "next", "providerId": "rsa-generated", "providerType": kind, "parentId": realm.ID, "config": config}
+	idp.administer(t, http.MethodPost, "/components", component, nil)
 	var found []map[string]any
 	idp.administer(t, http.MethodGet, "/components?name=next&type="+kind, nil, &found)
 	if len(found) != 1 {
 		t.Fatalf("%d keys of that name", len(found))
 	}
-	return KeycloakKey{idp, found[0]}
-}
-
-// Sign makes this key the one that signs.
-func (k KeycloakKey) Sign(t testing.TB) {
-	t.Helper()
-	k.component["config"].(map[string]any)["priority"] = []string{"1000"}
-	k.idp.administer(t, http.MethodPut, fmt.Sprint("/components/", k.component["id"]), k.component, nil)
+	return func() {
+		t.Helper()
+		found[0]["config"].(map[string]any)["priority"] = []string{"1000"}
+		idp.administer(t, http.MethodPut, fmt.Sprint("/components/", found[0]["id"]), found[0], nil)
+	}
 }
 
 // administer calls the realm's admin API: body is text or a value that becomes
