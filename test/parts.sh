@@ -139,8 +139,8 @@ php_here() { php_complete; }
 
 # packages_of prints the Debian packages that bring a part. The ones of
 # unpacked_of are not among them: installing them would start a web server on
-# port 80 of the machine, or another daemon; test/install unpacks them into bin/parts instead, and
-# installs what they need besides.
+# port 80 of the machine, or another daemon; test/install unpacks them into
+# bin/parts instead, and installs what they need besides.
 packages_of() {
 	case "$1" in
 	postgresql) echo postgresql ;;

@@ -1,10 +1,9 @@
 // Package needs tells a test whether a part that Go cannot bring along is here:
 // a PostgreSQL server, xmlsec1, Chromium, SimpleSAMLphp, pysaml2, LemonLDAP::NG,
 // nginx, Caddy, OpenLDAP, Samba, Keycloak, curl, Schemathesis. It owns the rule of
-// what happens when one is missing, and it is the only place where a test
-// may be skipped: the test is skipped with a sentence that `make test` repeats in
-// its closing list, but with CI=true it fails, because a skipped test proves
-// nothing.
+// what happens when one is missing, and it is the only place where a test may be
+// skipped: the test is skipped with a sentence that `make test` repeats in its
+// closing list, but with CI=true it fails, because a skipped test proves nothing.
 //
 // It leaves starting and installing to the script test/run, which tells the
 // tests where the parts are by environment variables:
