@@ -4,6 +4,7 @@ package interop_test
 
 import (
 	"encoding/base64"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -32,6 +33,7 @@ func TestKeycloak(t *testing.T) {
 		{"S12 one Attribute for each role, and one for all", keycloakRoles},
 		{"S54 ForceAuthn", forceAuthn},
 		{"NameID formats", nameIDFormats},
+		{"M24 single logout", keycloakLogout},
 		{"as the documentation says", keycloakAsDocumented},
 		{"as it comes", keycloakAsItComes},
 		{"M09 the certificate changes", certificateChanges}, // the last one, since it stays changed
@@ -97,4 +99,47 @@ func keycloakAsItComes(t *testing.T, idp provider) {
 	tells(t, authenticate(t, visitor, s.begin(t, visitor, "signed"), grace), "Grace Hopper")
 	visitor = interop.NewVisitor(t)
 	tells(t, authenticate(t, visitor, s.begin(t, visitor, "assertion"), grace), "Grace Hopper")
+}
+
+// keycloakLogout logs people out from either side, by redirect and by POST, with
+// our signature demanded and not.
+func keycloakLogout(t *testing.T, idp provider) {
+	signs := interop.ServiceProvider{SignResponse: true}
+	both := interop.ServiceProvider{SignResponse: true, SignAssertion: true, Encrypt: true, RequestsSigned: true}
+	connections := []connection{
+		{"slo-redirect", "signed: response\nsingle_logout: true\nslo_binding: redirect", signs},
+		{"slo-post", "signed: response\nsingle_logout: true\nslo_binding: post", signs},
+		{"slo-demanded", "signed: both\nsign_requests: true\nsingle_logout: true", both},
+	}
+	s := serve(t, idp, connections...)
+	for _, c := range connections {
+		t.Run("begun here, "+c.key, func(t *testing.T) {
+			visitor := interop.NewVisitor(t)
+			front := authenticate(t, visitor, s.begin(t, visitor, c.key), grace)
+			page := visitor.Submit(t, front.FormTo(t, "/logout"))
+			if inside(t, visitor, s.URL) {
+				t.Fatal("M24: the session goes on while the provider is told")
+			}
+			tells(t, goOn(t, visitor, page), "You are logged out at your identity provider as well.")
+			if s.remembered(t, visitor, c.key) {
+				t.Error("the provider still knows her")
+			}
+		})
+		t.Run("begun there, "+c.key, func(t *testing.T) {
+			visitor, other := interop.NewVisitor(t), interop.NewVisitor(t)
+			authenticate(t, visitor, s.begin(t, visitor, c.key), grace)
+			authenticate(t, other, s.begin(t, other, c.key), grace)
+			asks := visitor.Open(t, idp.Logout("", ""))
+			page := goOn(t, visitor, visitor.Submit(t, asks.Form(t, "session_code")))
+			if page.Status != http.StatusOK || !strings.HasPrefix(page.URL.String(), idp.entityID) {
+				t.Errorf("ended at %s (status %d):\n%s", page.URL, page.Status, page.Text(t))
+			}
+			if inside(t, visitor, s.URL) {
+				t.Error("her session goes on")
+			}
+			if !inside(t, other, s.URL) {
+				t.Error("Keycloak names the session, and another of hers ended")
+			}
+		})
+	}
 }

@@ -36,6 +36,8 @@ func TestLemonLDAP(t *testing.T) {
 		{"signed", "sign_requests: true", checks},
 		{"unsigned", "", checks},
 		{"encrypted", "", encrypts},
+		{"slo-redirect", "single_logout: true\nslo_binding: redirect", signs},
+		{"slo-post", "single_logout: true\nslo_binding: post", signs},
 	}
 	records := []string{"company", "signed", "encrypted"}
 	// Lasso, the library of LemonLDAP::NG, reads two canonicalizers.
@@ -81,6 +83,20 @@ func TestLemonLDAP(t *testing.T) {
 		}
 		tells(t, page, "Platform engineers")
 	})
+	for _, record := range []string{"slo-redirect", "slo-post"} {
+		t.Run("M24 "+record, func(t *testing.T) {
+			visitor := interop.NewVisitor(t)
+			front := authenticate(t, visitor, s.begin(t, visitor, record), simpleGrace)
+			page := visitor.Submit(t, front.FormTo(t, "/logout"))
+			if inside(t, visitor, s.URL) {
+				t.Fatal("the session goes on while the provider is told")
+			}
+			tells(t, goOn(t, visitor, page), "You are logged out at your identity provider as well.")
+			if s.remembered(t, visitor, record) {
+				t.Error("the provider still knows her")
+			}
+		})
+	}
 	t.Run("a visitor is refused", func(t *testing.T) {
 		visitor := interop.NewVisitor(t)
 		s.refuses(t, authenticate(t, visitor, s.begin(t, visitor, "company"), simpleMallory), "validation_failed", "employees", `"visitors"`)
