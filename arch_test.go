@@ -44,6 +44,7 @@ var house = []room{
 	{7, "internal/api", "echo huma", ""},
 
 	{6, "internal/login", "", ""},
+	{6, "internal/upkeep", "", ""},
 	{6, "internal/jobs", "river gocron cron", ""},
 
 	{5, "internal/store", "gorm sqlite pgx goose", ""},
@@ -65,6 +66,8 @@ var house = []room{
 	{1, "internal/audit", "", ""},
 	{1, "internal/secret", "tink", ""},
 	{1, "internal/config", "koanf", ""},
+	{1, "internal/fetch", "", ""},
+	{1, "internal/metrics", "prometheus", ""},
 
 	{0, "internal/rules", "", ""},
 	{0, "internal/fault", "", ""},
@@ -95,8 +98,10 @@ var libraries = []library{
 	{"goose", []string{"github.com/pressly/goose"}},
 	{"river", []string{"github.com/riverqueue/river"}},
 	{"gocron", []string{"github.com/go-co-op/gocron"}},
+	{"prometheus", []string{"github.com/prometheus"}},
 	{"cron", []string{"github.com/robfig/cron"}},
 	{"go-ldap", []string{"github.com/go-ldap/ldap"}},
+	{"prometheus", []string{"github.com/prometheus"}},
 	{"cron", []string{"github.com/robfig/cron"}},
 	{"crewjam/saml", []string{"github.com/crewjam/saml"}},
 	{"gosaml2", []string{"github.com/russellhaering/gosaml2"}},

@@ -45,6 +45,9 @@ func (c applyCommand) Run(p *program) error {
 	}
 	defer house.Close()
 	by := p.byServer(c.Reason)
+	if err := house.upkeep.Fill(p.ctx, &file); err != nil {
+		return err
+	}
 	applied, err := house.store.ApplyWith(p.ctx, file, by, store.How{Prune: c.Prune, DryRun: c.DryRun || c.Rehearse})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 type keysCommand struct {
 	Rotate rotateCommand `cmd:"" help:"Seal with a new key from now on; what the old ones sealed can still be read."`
+	SP     spKeysCommand `cmd:"" name:"sp" help:"A record's own SAML keys: show them, or roll them over."`
 }
 
 type rotateCommand struct{ settings }

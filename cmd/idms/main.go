@@ -38,24 +38,26 @@ var errRefused = errors.New("refused")
 var errChanges = errors.New("there are changes")
 
 type commandLine struct {
-	Serve    serveCommand    `cmd:"" help:"Log people in."`
-	Demo     demoCommand     `cmd:"" help:"Start everything with a demo identity provider and a cast of people; nothing is kept."`
-	Check    checkCommand    `cmd:"" help:"Decide about a captured response, without a database."`
-	Apply    applyCommand    `cmd:"" help:"Make groups and records what a file says."`
-	Export   exportCommand   `cmd:"" help:"Write the record file of what is in the database."`
-	Versions versionsCommand `cmd:"" help:"List the versions of a record, or show one."`
-	Restore  restoreCommand  `cmd:"" help:"Go back to a former version of a record."`
-	Reapply  reapplyCommand  `cmd:"" help:"Apply the rules as they are now to people's last recorded assertions."`
-	Test     testCommand     `cmd:"" name:"test-login" help:"Try a version of a record with a real login that lets nobody in."`
-	Trace    traceCommand    `cmd:"" help:"Explain a login by its reference."`
-	Audit    auditCommand    `cmd:"" help:"Print who did what, from what to what: the audit trail."`
-	Admin    adminCommand    `cmd:"" help:"Administrators: who they are, making one, letting one in."`
-	Jobs     jobsCommand     `cmd:"" help:"What runs by itself."`
-	Sessions sessionsCommand `cmd:"" help:"Who is logged in, and logging them out."`
-
-	Token   tokenCommand   `cmd:"" help:"The tokens with which machines use the API."`
-	Keys    keysCommand    `cmd:"" help:"The keys that seal secrets at rest."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve        serveCommand        `cmd:"" help:"Log people in."`
+	Demo         demoCommand         `cmd:"" help:"Start everything with a demo identity provider and a cast of people; nothing is kept."`
+	Check        checkCommand        `cmd:"" help:"Decide about a captured response, without a database."`
+	Apply        applyCommand        `cmd:"" help:"Make groups and records what a file says."`
+	Export       exportCommand       `cmd:"" help:"Write the record file of what is in the database."`
+	Versions     versionsCommand     `cmd:"" help:"List the versions of a record, or show one."`
+	Restore      restoreCommand      `cmd:"" help:"Go back to a former version of a record."`
+	Reapply      reapplyCommand      `cmd:"" help:"Apply the rules as they are now to people's last recorded assertions."`
+	Test         testCommand         `cmd:"" name:"test-login" help:"Try a version of a record with a real login that lets nobody in."`
+	Trace        traceCommand        `cmd:"" help:"Explain a login by its reference."`
+	Audit        auditCommand        `cmd:"" help:"Print who did what, from what to what: the audit trail."`
+	Admin        adminCommand        `cmd:"" help:"Administrators: who they are, making one, letting one in."`
+	Metadata     metadataCommand     `cmd:"" help:"The metadata of providers: look at it, read it again, approve it."`
+	Certificates certificatesCommand `cmd:"" help:"List every certificate: whose, what for, when it ends."`
+	Doctor       doctorCommand       `cmd:"" help:"Look at every record: metadata, certificates, clock, addresses, rules."`
+	Jobs         jobsCommand         `cmd:"" help:"What runs by itself."`
+	Sessions     sessionsCommand     `cmd:"" help:"Who is logged in, and logging them out."`
+	Token        tokenCommand        `cmd:"" help:"The tokens with which machines use the API."`
+	Keys         keysCommand         `cmd:"" help:"The keys that seal secrets at rest, and the SAML keys of records."`
+	Version      versionCommand      `cmd:"" help:"Print the version."`
 }
 
 // settings are the flags that every command with a database takes.

@@ -15,11 +15,14 @@ import (
 	"idms/internal/api"
 	"idms/internal/config"
 	"idms/internal/fault"
+	"idms/internal/fetch"
 	"idms/internal/jobs"
 	"idms/internal/login"
+	"idms/internal/metrics"
 	"idms/internal/saml"
 	"idms/internal/secret"
 	"idms/internal/store"
+	"idms/internal/upkeep"
 	"idms/internal/web"
 )
 
@@ -70,6 +73,15 @@ func (c serveCommand) Run(p *program) error {
 	if err := house.invite(p.ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	if cfg.Metrics.Listen != "" {
+		page, err := listen(p.ctx, cfg.Metrics.Listen)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		stop := house.serveMetrics(page)
+		defer stop()
+		log.Info("metrics", "address", page.Addr().String())
+	}
 	log.Info("listening", "address", listener.Addr().String(), "base_urls", cfg.BaseURLs, "database", house.kind)
 	return house.serve(p.ctx, listener, web.Server(site, log))
 }
@@ -92,6 +104,9 @@ type house struct {
 	clock  func() time.Time
 	log    *slog.Logger
 	purge  time.Duration // between two purges
+
+	upkeep  *upkeep.Upkeep
+	metrics *metrics.Metrics
 }
 
 // sqliteFile is where everything is kept when no other database is named.
@@ -126,12 +141,18 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.upkeep = upkeep.New(upkeep.Config{
+		Store: h.store, Clock: p.clock, Log: log, Bases: cfg.Bases(), KeepUsed: cfg.Metadata.KeepUsed,
+		Fetch: fetch.New(fetch.Config{Networks: cfg.MetadataNetworks(), AllowPlainHTTP: cfg.Metadata.AllowPlainHTTP, MaxBytes: saml.MaxMetadata}),
+	})
+	h.metrics = metrics.New(h.upkeep.State)
 	limits := saml.DefaultLimits()
 	limits.Message = cfg.Limits.Message
 	limits.Body = max(limits.Body, 2*limits.Message) // base64 and its escapes in a form
 	h.flow = login.New(login.Config{
 		Store: h.store, Clock: p.clock, Log: log, Base: cfg.Bases()[0], Limits: limits,
-		Verifications: cfg.Limits.Verifications,
+		Verifications:  cfg.Limits.Verifications,
+		AskForMetadata: h.upkeep.Ask, Metrics: h.metrics,
 		Times: login.Times{
 			Session: cfg.Session.Length, Idle: cfg.Session.Idle,
 			Elevation: cfg.Session.Elevation, Pending: cfg.Session.Pending,
@@ -202,8 +223,41 @@ func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
 }
 
 // jobs is everything that runs by itself.
-func (h *house) jobs(context.Context) ([]jobs.Job, error) {
-	return []jobs.Job{jobs.Purge(h.store, h.purge, h.log)}, nil
+func (h *house) jobs(ctx context.Context) ([]jobs.Job, error) {
+	list := []jobs.Job{
+		jobs.Purge(h.store, h.purge, h.log),
+		{Name: "certificates", Schedule: jobs.Every(time.Hour, 5*time.Minute), Run: h.upkeep.WarnOfCertificates},
+	}
+	sources, err := h.upkeep.Sources(ctx)
+	for _, source := range sources {
+		list = append(list, jobs.Job{
+			Name: "metadata " + source.Record, Schedule: jobs.Every(source.Every, source.Every/10), Timeout: time.Minute,
+			Run: func(ctx context.Context, _ time.Time) error {
+				_, err := h.upkeep.Refresh(ctx, source.Record)
+				return err
+			},
+		})
+	}
+	return list, err
+}
+
+// serveMetrics answers /metrics at an address of its own, which no proxy passes
+// on by mistake, until stop is called.
+func (h *house) serveMetrics(listener net.Listener) (stop func()) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", h.metrics.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: grace, ReadTimeout: grace, WriteTimeout: 2 * grace, MaxHeaderBytes: 16 << 10}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			h.log.Error("metrics are not answered any more", "error", err)
+		}
+	}()
+	return func() {
+		_ = server.Close()
+		<-ended
+	}
 }
 
 // grace is how long requests under way may take when the service is stopped.
@@ -216,7 +270,7 @@ func (h *house) serve(ctx context.Context, listener net.Listener, server *http.S
 	failed := make(chan error, 2)
 	go func() {
 		defer close(worked)
-		err := jobs.Run(working, jobs.Config{Store: h.store, Clock: h.clock, Log: h.log, List: h.jobs})
+		err := jobs.Run(working, jobs.Config{Store: h.store, Clock: h.clock, Log: h.log, List: h.jobs, Ran: h.metrics.Ran})
 		if err != nil && working.Err() == nil {
 			failed <- err
 		}

@@ -83,5 +83,13 @@ const (
 	ExemptionEnded       Action = "exemption_ended"
 	SettingChanged       Action = "setting_changed"
 
+	MetadataRefreshed Action = "metadata_refreshed" // what a provider's metadata address said was taken over
+	MetadataWaits     Action = "metadata_waits"     // and some of it waits for approval
+	MetadataApproved  Action = "metadata_approved"
+
+	KeyAnnounced Action = "key_announced" // one of our own, for the next roll-over
+	KeySwitched  Action = "key_switched"
+	KeyRetired   Action = "key_retired"
+
 	JobFailed Action = "job_failed" // again and again: an alarm
 )

@@ -64,6 +64,16 @@ type Config struct {
 		PurgeEvery time.Duration `koanf:"purge_every"` // 1m to 24h
 	} `koanf:"retention"`
 
+	Metadata struct {
+		AllowNetworks  []string      `koanf:"allow_networks"`   // CIDR; private ones that metadata may be read from
+		AllowPlainHTTP bool          `koanf:"allow_plain_http"` // metadata may be read over http://
+		KeepUsed       time.Duration `koanf:"keep_used"`        // how long a certificate that signed a login outlives its metadata
+	} `koanf:"metadata"`
+
+	Metrics struct {
+		Listen string `koanf:"listen"` // host:port of /metrics; "" is none
+	} `koanf:"metrics"`
+
 	Log struct {
 		Level  string `koanf:"level"`  // debug, info, warn, error
 		Format string `koanf:"format"` // text, json
@@ -90,6 +100,7 @@ func Defaults() Config {
 	c.Retention.Audit = 400 * day
 	c.Retention.Assertions = 30 * day
 	c.Retention.PurgeEvery = 15 * time.Minute
+	c.Metadata.KeepUsed = 7 * day
 	c.Log.Level = "info"
 	c.Log.Format = "text"
 	return c
@@ -284,6 +295,17 @@ func (c Config) Check() fault.Problems {
 		between(&problems, "retention.assertions", c.Retention.Assertions, time.Hour, 3660*day)
 	}
 	between(&problems, "retention.purge_every", c.Retention.PurgeEvery, time.Minute, day)
+	for _, cidr := range c.Metadata.AllowNetworks {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			problems.Add("metadata.allow_networks", "%q is not a network such as 10.0.0.0/8", cidr)
+		}
+	}
+	between(&problems, "metadata.keep_used", c.Metadata.KeepUsed, 0, 90*day)
+	if c.Metrics.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Metrics.Listen); err != nil {
+			problems.Add("metrics.listen", "write host:port, for example 127.0.0.1:9464")
+		}
+	}
 	oneOf(&problems, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&problems, "log.format", c.Log.Format, "text", "json")
 	return problems
@@ -364,9 +386,15 @@ func oneOf(problems *fault.Problems, field, value string, words ...string) {
 }
 
 // Proxies are the trusted proxies, parsed. Check has seen them.
-func (c Config) Proxies() []netip.Prefix {
+func (c Config) Proxies() []netip.Prefix { return networks(c.TrustedProxies) }
+
+// MetadataNetworks are the private networks that metadata may be read from,
+// parsed. Check has seen them.
+func (c Config) MetadataNetworks() []netip.Prefix { return networks(c.Metadata.AllowNetworks) }
+
+func networks(cidrs []string) []netip.Prefix {
 	var list []netip.Prefix
-	for _, cidr := range c.TrustedProxies {
+	for _, cidr := range cidrs {
 		if prefix, err := netip.ParsePrefix(cidr); err == nil {
 			list = append(list, prefix)
 		}

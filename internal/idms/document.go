@@ -57,6 +57,9 @@ type buttonDocument struct {
 type samlDocument struct {
 	Metadata         string       `json:"metadata,omitempty"`
 	MetadataFile     string       `json:"metadata_file,omitempty"`
+	MetadataURL      string       `json:"metadata_url,omitempty"`
+	MetadataRefresh  string       `json:"metadata_refresh,omitempty"`
+	MetadataSigners  []string     `json:"metadata_certificates,omitempty"`
 	Issuer           string       `json:"issuer,omitempty"`
 	SSOURL           string       `json:"sso_url,omitempty"`
 	SSOBinding       saml.Binding `json:"sso_binding,omitempty"`
@@ -74,6 +77,7 @@ type samlDocument struct {
 
 	RequestBinding  saml.Binding       `json:"request_binding,omitempty"`
 	SignRequests    bool               `json:"sign_requests,omitempty"`
+	SignMetadata    bool               `json:"sign_metadata,omitempty"`
 	Canonicalizer   saml.Canonicalizer `json:"canonicalizer,omitempty"`
 	NameIDFormat    string             `json:"name_id_format,omitempty"`
 	ForceAuthn      bool               `json:"force_authn,omitempty"`
@@ -179,6 +183,7 @@ func documentOf(r Record) recordDocument {
 		SAML: samlDocument{
 			Metadata: s.Metadata, Issuer: s.Issuer, SSOURL: s.SSOURL, SSOBinding: s.SSOBinding, Certificates: s.Certificates,
 			SLOURL: s.SLOURL, SLOAnswerURL: s.SLOAnswerURL, SLOBinding: s.SLOBinding, ChangePassword: s.ChangePasswordURL,
+			MetadataURL: s.MetadataURL, MetadataSigners: s.MetadataCertificates, SignMetadata: s.SignMetadata,
 			SPIssuer: s.SPIssuer, Audience: s.Audience, Origin: s.Origin, PreviousOrigins: s.PreviousOrigins,
 			RequestBinding: s.RequestBinding, SignRequests: s.SignRequests, Canonicalizer: s.Canonicalizer, NameIDFormat: s.NameIDFormat,
 			ForceAuthn: s.ForceAuthn, RequestContexts: s.RequestContexts, CustomLoginURL: s.CustomLoginURL,
@@ -193,6 +198,9 @@ func documentOf(r Record) recordDocument {
 	}
 	if s.ClockSkew != saml.DefaultClockSkew {
 		d.SAML.ClockSkew = s.ClockSkew.String()
+	}
+	if s.MetadataRefresh != 0 {
+		d.SAML.MetadataRefresh = s.MetadataRefresh.String()
 	}
 	if !r.CreateUsers {
 		d.CreateUsers = new(false)
@@ -308,6 +316,7 @@ func (d samlDocument) settings(open opener) (saml.Settings, fault.Problems) {
 		Metadata: d.Metadata, Issuer: d.Issuer, SSOURL: d.SSOURL, SSOBinding: d.SSOBinding,
 		SLOURL: d.SLOURL, SLOAnswerURL: d.SLOAnswerURL, SLOBinding: d.SLOBinding,
 		Certificates: slices.Clone(d.Certificates), ChangePasswordURL: d.ChangePassword,
+		MetadataURL: d.MetadataURL, MetadataCertificates: d.MetadataSigners, SignMetadata: d.SignMetadata,
 		SPIssuer: d.SPIssuer, Audience: d.Audience, Origin: d.Origin, PreviousOrigins: d.PreviousOrigins,
 		RequestBinding: d.RequestBinding, SignRequests: d.SignRequests, Canonicalizer: d.Canonicalizer, NameIDFormat: d.NameIDFormat,
 		ForceAuthn: d.ForceAuthn, RequestContexts: d.RequestContexts, CustomLoginURL: d.CustomLoginURL,
@@ -323,6 +332,13 @@ func (d samlDocument) settings(open opener) (saml.Settings, fault.Problems) {
 			problems.Add("clock_skew", "Write a time such as 90s or 3m.")
 		}
 		s.ClockSkew = skew
+	}
+	if d.MetadataRefresh != "" {
+		refresh, err := time.ParseDuration(d.MetadataRefresh)
+		if err != nil {
+			problems.Add("metadata_refresh", "Write a time such as 1h or 24h.")
+		}
+		s.MetadataRefresh = refresh
 	}
 	if d.MetadataFile != "" {
 		if d.Metadata != "" {

@@ -89,6 +89,7 @@ records:
       previous_origins: [https://old.example.com]
       request_binding: redirect
       sign_requests: true
+      sign_metadata: true
       canonicalizer: c14n11
       name_id_format: urn:oasis:names:tc:SAML:2.0:nameid-format:persistent
       request_auth_contexts: true
@@ -144,8 +145,9 @@ func TestEveryFieldOfAFileArrives(t *testing.T) {
 	// No field may be read and then dropped: everything that the file gives
 	// must differ from what an empty record gets.
 	given, none := reflect.ValueOf(r), reflect.ValueOf(Record{SAML: saml.Settings{ClockSkew: saml.DefaultClockSkew}, CreateUsers: true, State: Draft, Association: ByRules})
-	stores := map[string]bool{"ID": true, "Version": true}                                     // given by store
-	elsewhere := map[string]bool{"Metadata": true, "CustomLoginURL": true, "ForceAuthn": true} // cannot stand beside the others
+	stores := map[string]bool{"ID": true, "Version": true} // given by store
+	elsewhere := map[string]bool{"Metadata": true, "CustomLoginURL": true, "ForceAuthn": true,
+		"MetadataURL": true, "MetadataRefresh": true, "MetadataCertificates": true} // cannot stand beside the others
 	for i := range given.NumField() {
 		name := given.Type().Field(i).Name
 		if !stores[name] && reflect.DeepEqual(given.Field(i).Interface(), none.Field(i).Interface()) {
@@ -172,6 +174,29 @@ func TestEveryFieldOfAFileArrives(t *testing.T) {
 	third := parse(t, minimal+"      metadata_file: acme-metadata.xml\n      allow_unsolicited: true\n      custom_login_url: https://start.example.com/\n").Records[0]
 	if third.SAML.CustomLoginURL != "https://start.example.com/" {
 		t.Errorf("saml: %+v", third.SAML)
+	}
+}
+
+// The provider is read from its address later, so nothing is said to be missing.
+func TestARecordCanNameAnAddressInsteadOfMetadata(t *testing.T) {
+	text := minimal + "      metadata_url: https://idp.example.com/metadata\n      metadata_refresh: 6h\n      metadata_certificates: [" + certificate() + "]\n"
+	file := parse(t, text)
+	s := file.Records[0].SAML
+	if s.MetadataURL != "https://idp.example.com/metadata" || s.MetadataRefresh != 6*time.Hour || len(s.MetadataCertificates) != 1 || !s.AwaitsMetadata() {
+		t.Errorf("saml: %+v", s)
+	}
+	written, err := file.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := parse(t, string(written)); !reflect.DeepEqual(again, file) {
+		t.Errorf("it comes back as\n%s", written)
+	}
+	_, problems := ParseFile([]byte(minimal+"      metadata_url: ldap://idp\n      metadata_refresh: 1s\n      metadata_certificates: [x]\n"), nil)
+	for _, field := range []string{"metadata_url", "metadata_refresh", "metadata_certificates[0]"} {
+		if !strings.Contains(problems.String(), "saml."+field) {
+			t.Errorf("nothing is wrong with %s:\n%s", field, problems)
+		}
 	}
 }
 

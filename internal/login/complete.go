@@ -49,10 +49,42 @@ func (f *Flow) complete(ctx context.Context, post Post) (Outcome, error) {
 	if err := a.prove(ctx); err != nil {
 		return Outcome{}, err
 	}
-	if !a.verified {
-		return a.turnAway(ctx)
+	if a.signedByUnknownKey() && f.AskForMetadata != nil && f.AskForMetadata(ctx, post.Record) {
+		// The provider has a new key, which the record has by now. Once more, and
+		// only once: what is not known now is not the provider's.
+		if c, err = f.connection(ctx, post.Record); err != nil {
+			return Outcome{}, err
+		}
+		a = &attempt{Flow: f, connection: c, post: post, now: f.Clock(), ref: a.ref}
+		a.steps.Pass("M25", stepMetadata, "a new key, as no key of the record had signed", "metadata read again, which has changed")
+		if err := a.prove(ctx); err != nil {
+			return Outcome{}, err
+		}
 	}
-	return a.settle(ctx)
+	var outcome Outcome
+	if a.verified {
+		outcome, err = a.settle(ctx)
+	} else {
+		outcome, err = a.turnAway(ctx)
+	}
+	if err == nil {
+		f.Metrics.Login(post.Record, string(a.purpose()), string(a.code(outcome)))
+	}
+	return outcome, err
+}
+
+// code is why a login was refused, or "".
+func (a *attempt) code(outcome Outcome) trace.Code {
+	if outcome.Refusal == nil {
+		return ""
+	}
+	return outcome.Refusal.Code
+}
+
+// signedByUnknownKey is true for a response that other metadata might prove. By
+// now it holds no place among those verified.
+func (a *attempt) signedByUnknownKey() bool {
+	return a.steps.Code() == trace.UnknownKey && a.record.SAML.MetadataURL != ""
 }
 
 // attempt is one response on its way through Complete.
@@ -74,12 +106,13 @@ type attempt struct {
 
 // The steps around the verifier, by name.
 const (
-	stepField   = "SAMLResponse field"
-	stepRecord  = "record"
-	stepWaiting = "pending request"
-	stepPlace   = "verification under way"
-	stepReplay  = "first use"
-	stepSession = "session to elevate"
+	stepField    = "SAMLResponse field"
+	stepRecord   = "record"
+	stepWaiting  = "pending request"
+	stepPlace    = "verification under way"
+	stepMetadata = "metadata read again"
+	stepReplay   = "first use"
+	stepSession  = "session to elevate"
 )
 
 // prove takes the steps of the protocol, as far as they go. What is cheap and
@@ -104,7 +137,9 @@ func (a *attempt) prove(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	began := time.Now()
 	verification := a.verifier.Verify(message, a.expect())
+	a.Metrics.Verified(time.Since(began))
 	a.steps = append(a.steps, verification.Steps...)
 	a.verified, a.assertion = verification.Accepted, verification.Assertion
 	a.lookUpKey(ctx)
@@ -288,6 +323,7 @@ func (a *attempt) settle(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	a.noteCertificate(ctx)
 	a.Log.InfoContext(ctx, "login admitted", "record", a.edition.Key, "purpose", a.purpose(), "trace", a.ref)
 	return outcome, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"idms/internal/door"
+	"idms/internal/metrics"
 	"idms/internal/saml"
 	"idms/internal/store"
 )
@@ -31,6 +32,13 @@ type Config struct {
 	Times         Times
 	Limits        saml.Limits
 	Verifications int // at once; 0 is twice the processors
+
+	// AskForMetadata reads a record's metadata out of turn, because a response
+	// was signed with an unknown key. It is true when that changed the record.
+	// nil: nobody is asked.
+	AskForMetadata func(ctx context.Context, record string) bool
+
+	Metrics *metrics.Metrics // nil: nothing is counted
 }
 
 // Times are how long things last.
@@ -47,6 +55,7 @@ type Flow struct {
 	Config
 	passwords   *door.Passwords
 	connections connections
+	noted       noted
 	verifying   chan struct{} // a place for each verification under way (M01)
 }
 

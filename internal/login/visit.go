@@ -162,7 +162,7 @@ func (f *Flow) Metadata(ctx context.Context, recordKey string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return saml.SPMetadata(record.SAML, record.SAML.SP(record.Key, f.Base, keys))
+	return saml.SPMetadata(record.SAML, record.SAML.SP(record.Key, f.Base, keys), f.Clock())
 }
 
 // Ready is nil when logins can be taken.

@@ -116,3 +116,16 @@ func looseDot(tree *syntax.Regexp) (before, after string, found bool) {
 }
 
 func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
+// NeverMatches reports whether the pattern is known to match no value at all.
+func (p Pattern) NeverMatches() bool { return p.IsZero() || len(p.globs) == 0 }
+
+// Only is the one value that the pattern matches, when it is known to match no
+// other.
+func (p Pattern) Only() (value string, ok bool) {
+	if p.IsZero() || len(p.globs) != 1 {
+		return "", false
+	}
+	g := p.globs[0]
+	return g.text(), g.exact && g.whole() && !g.folded
+}

@@ -20,7 +20,13 @@ const (
 
 // Check finds every problem of the settings, each at its field. Settings
 // without problems make an IdP, an SP and requests.
+//
+// A provider whose metadata is still to be read from its address is not looked
+// at: see [Settings.AwaitsMetadata].
 func (s Settings) Check() fault.Problems {
+	if s.AwaitsMetadata() {
+		return s.CheckOurs()
+	}
 	idp, _, problems := s.provider()
 	s.checkBinding(&problems, idp)
 	s.checkLogout(&problems, idp)
@@ -41,6 +47,7 @@ func (s Settings) CheckOurs() fault.Problems {
 		_, err := parseURL(s.LogoutURL)
 		problems.AddError("logout_url", err)
 	}
+	s.checkMetadataAddress(&problems)
 	s.checkService(&problems)
 	s.checkRequests(&problems)
 	s.checkResponses(&problems)
@@ -50,7 +57,7 @@ func (s Settings) CheckOurs() fault.Problems {
 
 // NamesProvider is true when anything at all is said of the identity provider.
 func (s Settings) NamesProvider() bool {
-	return s.Metadata != "" || s.Issuer != "" || s.SSOURL != "" || s.SLOURL != "" || len(s.Certificates) > 0
+	return s.MetadataURL != "" || s.Metadata != "" || s.Issuer != "" || s.SSOURL != "" || s.SLOURL != "" || len(s.Certificates) > 0
 }
 
 // IdP derives the identity provider from the metadata and the values given by
@@ -69,6 +76,10 @@ func (s Settings) IdP() (IdP, error) {
 // to which keys may sign and where people are sent, and it does not depend on
 // which of two fields somebody looked at. The notes are for Warnings.
 func (s Settings) provider() (idp IdP, notes []string, problems fault.Problems) {
+	if s.AwaitsMetadata() {
+		problems.Add("metadata_url", "The metadata at this address has not been read yet.")
+		return idp, nil, problems
+	}
 	if s.Metadata != "" {
 		idp, notes = s.fromMetadata(&problems)
 	} else if s.Issuer == "" {
@@ -290,6 +301,30 @@ func (s Settings) checkService(problems *fault.Problems) {
 		}
 		known = append(known, previous)
 	}
+}
+
+func (s Settings) checkMetadataAddress(problems *fault.Problems) {
+	if s.MetadataURL == "" {
+		if s.MetadataRefresh != 0 {
+			problems.Add("metadata_refresh", "There is no address to read metadata from. Enter it, or empty this field.")
+		}
+		if len(s.MetadataCertificates) > 0 {
+			problems.Add("metadata_certificates", "There is no address to read metadata from. Enter it, or remove these.")
+		}
+		return
+	}
+	// http:// is for the configuration of the process to allow.
+	address := s.MetadataURL
+	if rest, plain := strings.CutPrefix(address, "http://"); plain {
+		address = "https://" + rest
+	}
+	_, err := parseURL(address)
+	problems.AddError("metadata_url", err)
+	if s.MetadataRefresh != 0 && (s.MetadataRefresh < MinMetadataRefresh || s.MetadataRefresh > MaxMetadataRefresh) {
+		problems.Add("metadata_refresh", "Write a time between 15m and 168h, which is seven days.")
+	}
+	_, part := s.pinnedCertificates()
+	*problems = append(*problems, part...)
 }
 
 func (s Settings) checkRequests(problems *fault.Problems) {

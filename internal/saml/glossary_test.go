@@ -27,9 +27,9 @@ func TestTheGlossaryKnowsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := []string{
-		"issuer", "metadata", "sso_url", "sso_binding", "slo_url", "slo_answer_url", "slo_binding", "certificates", "change_password_url",
+		"issuer", "metadata", "metadata_url", "metadata_refresh", "metadata_certificates", "sso_url", "sso_binding", "slo_url", "slo_answer_url", "slo_binding", "certificates", "change_password_url",
 		"sp_issuer", "audience", "origin", "previous_origins",
-		"request_binding", "sign_requests", "canonicalizer", "name_id_format", "force_authn", "request_auth_contexts", "custom_login_url",
+		"request_binding", "sign_metadata", "sign_requests", "canonicalizer", "name_id_format", "force_authn", "request_auth_contexts", "custom_login_url",
 		"single_logout", "logout_url",
 		"signed", "allow_unsolicited", "relay_state", "landing", "clock_skew", "refuse_expired_certificates",
 		"legacy.sha1", "legacy.cbc", "legacy.inclusive_c14n",

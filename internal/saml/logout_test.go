@@ -352,7 +352,7 @@ func TestM24OurMetadataOffersSingleLogoutWhereItIsOn(t *testing.T) {
 	s := saml.Settings{PreviousOrigins: []string{"https://old.example"}}
 	for _, on := range []bool{false, true} {
 		s.SingleLogout = on
-		document, err := saml.SPMetadata(s, s.SP("corp", "https://login.example.test", []saml.Key{samltest.Key(samltest.Service)}))
+		document, err := saml.SPMetadata(s, s.SP("corp", "https://login.example.test", []saml.Key{samltest.Key(samltest.Service)}), time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

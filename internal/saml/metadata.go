@@ -42,7 +42,8 @@ var metadataLimits = scanLimits{
 type entity struct {
 	element *etree.Element
 	id      string
-	until   time.Time // the earliest validUntil of what it stands in; zero is none
+	until   time.Time     // the earliest validUntil of what it stands in; zero is none
+	fresh   time.Duration // the shortest cacheDuration of what it stands in; 0 is none
 }
 
 type entities []entity
@@ -55,12 +56,22 @@ var errWhichEntity = errors.New("the issuer does not name one entity of the meta
 // EntitiesDescriptor. Signatures on it are not looked at: an administrator
 // vouches for what they paste. Errors are fault.Invalid and say what to do.
 func readMetadata(doc []byte) (entities, error) {
+	root, err := metadataRoot(doc, nil)
+	if err != nil {
+		return nil, err
+	}
+	return entitiesIn(root)
+}
+
+// metadataRoot is metadata's outermost element. IDs must be new to ids, unless
+// that is nil.
+func metadataRoot(doc []byte, ids idSet) (*etree.Element, error) {
 	if len(doc) > MaxMetadata {
 		return nil, fault.New(fault.Invalid, "Metadata has at most %d MiB. Cut a federation's file down to the one EntityDescriptor.", MaxMetadata>>20)
 	}
 	// A pasted document often has a line break before its declaration.
 	doc = bytes.TrimSpace(bytes.TrimPrefix(doc, []byte("\ufeff")))
-	root, refused := parse(doc, metadataLimits, nil, nil)
+	root, refused := parse(doc, metadataLimits, nil, ids)
 	if refused.refused() {
 		if looksLikeWebPage(doc) {
 			return nil, webPage()
@@ -73,8 +84,13 @@ func readMetadata(doc []byte) (entities, error) {
 		}
 		return nil, fault.New(fault.Invalid, "This is not SAML 2.0 metadata: its outermost element is not EntityDescriptor or EntitiesDescriptor.")
 	}
+	return root, nil
+}
+
+// entitiesIn are the entities in metadata's outermost element.
+func entitiesIn(root *etree.Element) (entities, error) {
 	var all entities
-	err := all.collect(root, time.Time{})
+	err := all.collect(root, time.Time{}, 0)
 	return all, err
 }
 
@@ -89,19 +105,20 @@ func webPage() error {
 
 // collect goes down through EntitiesDescriptors, which may be nested. The scan
 // bounds their depth.
-func (e *entities) collect(element *etree.Element, until time.Time) error {
+func (e *entities) collect(element *etree.Element, until time.Time, fresh time.Duration) error {
+	fresh = shorter(element, fresh)
 	until, err := earlier(element, until)
 	if err != nil {
 		return err
 	}
 	if element.Tag == "EntityDescriptor" {
 		id, _ := attribute(element, "entityID")
-		*e = append(*e, entity{element: element, id: strings.TrimSpace(id), until: until})
+		*e = append(*e, entity{element: element, id: strings.TrimSpace(id), until: until, fresh: fresh})
 		return nil
 	}
 	for _, child := range element.ChildElements() {
 		if isMetadata(child, "EntityDescriptor") || isMetadata(child, "EntitiesDescriptor") {
-			if err := e.collect(child, until); err != nil {
+			if err := e.collect(child, until, fresh); err != nil {
 				return err
 			}
 		}

@@ -33,7 +33,7 @@ func TestWhatWeSendFollowsTheSchemasOfOASIS(t *testing.T) {
 	t.Run("our metadata", func(t *testing.T) {
 		s := Settings{SignRequests: true, LegacyCBC: true, PreviousOrigins: []string{"https://old.example"},
 			NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"}
-		text, err := SPMetadata(s, s.SP("acme", "https://idms.example", []Key{serviceKey()}))
+		text, err := SPMetadata(s, s.SP("acme", "https://idms.example", []Key{serviceKey()}), keyMadeAt)
 		if err != nil {
 			t.Fatal(err)
 		}

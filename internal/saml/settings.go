@@ -21,6 +21,12 @@ type Settings struct {
 	SLOBinding   Binding  // that our logout messages take, and SLOURL speaks; "" is redirect where offered, else POST
 	Certificates []string // by hand: PEM, or bare base64 of DER
 
+	// Where the metadata is read from, again and again. Metadata is then what was
+	// read last, and nobody's to edit.
+	MetadataURL          string
+	MetadataRefresh      time.Duration // the longest between two readings; 0 is DefaultMetadataRefresh
+	MetadataCertificates []string      // pinned: the metadata must be signed with one of these
+
 	ChangePasswordURL string // the provider's page for it, shown to the record's people
 
 	// This service towards that provider.
@@ -35,6 +41,7 @@ type Settings struct {
 	Canonicalizer   Canonicalizer // of signed POST requests and logout messages
 	NameIDFormat    string        // "" asks for none
 	ForceAuthn      bool          // S54
+	SignMetadata    bool          // our own, for providers that hold it against a key of ours
 	RequestContexts bool          // ask for AllowedContexts (S20)
 	CustomLoginURL  string        // replaces our request (S55)
 
@@ -60,9 +67,12 @@ type Settings struct {
 
 // Bounds of a record's SAML settings.
 const (
-	MaxMetadata      = 4 << 20 // bytes; a federation's aggregate is cut down to one entity before it is pasted
-	DefaultClockSkew = 3 * time.Minute
-	MaxClockSkew     = 5 * time.Minute
+	MaxMetadata            = 4 << 20 // bytes; a federation's aggregate is cut down to one entity before it is pasted
+	DefaultMetadataRefresh = 24 * time.Hour
+	MinMetadataRefresh     = 15 * time.Minute
+	MaxMetadataRefresh     = 7 * 24 * time.Hour
+	DefaultClockSkew       = 3 * time.Minute
+	MaxClockSkew           = 5 * time.Minute
 )
 
 // Binding is how a message travels (SAML bindings 3.4, 3.5).
@@ -123,13 +133,14 @@ type SP struct {
 	PreviousSLO []string
 	LoginURL    string
 	MetadataURL string
-	Keys        []Key // the first signs; all decrypt
+	Keys        []Key // the first signs; all decrypt; those of the next roll-over are marked
 }
 
 // Key is one of the service's own keys towards one identity provider.
 type Key struct {
 	Private     *rsa.PrivateKey
 	Certificate *x509.Certificate // self-signed; providers read only the key
+	Next        bool              // announced, to sign from the next roll-over on
 }
 
 // SP derives this service's side. base is the first configured public base

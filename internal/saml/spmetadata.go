@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/beevik/etree"
 	saml2 "github.com/russellhaering/gosaml2"
@@ -19,17 +20,25 @@ const (
 	// metadataCache is how long a provider that reads the metadata from its
 	// address may keep it (xs:duration, one day).
 	//
-	// There is no validUntil: most administrators upload a file, and some
+	// There is no validUntil unless it is signed: most administrators upload a file, and some
 	// providers drop an uploaded file on that day, keys and all.
 	metadataCache = "P1D"
+
+	// metadataValid is how long signed metadata holds. Without an end, an old
+	// copy with a lost key would be good for ever.
+	metadataValid = 14 * 24 * time.Hour
 )
 
 // SPMetadata is this service's side of one connection as a SAML 2.0
 // EntityDescriptor, for the provider's administrator or software. The first
-// key is the one that signs; every key decrypts, and the newest is named first,
+// key is the one that signs, and a next one is named beside it, so that providers
+// know it before it does; every key decrypts, and the newest is named first,
 // since most providers encrypt for the first. Single logout is in it when the
 // record takes part in it, by both bindings.
-func SPMetadata(s Settings, sp SP) ([]byte, error) {
+//
+// It is signed, and ends two weeks after now, when the record says so: then
+// somebody reads it again and again.
+func SPMetadata(s Settings, sp SP, now time.Time) ([]byte, error) {
 	document := etree.NewDocument()
 	document.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
 	entity := document.CreateElement("md:EntityDescriptor")
@@ -51,8 +60,10 @@ func SPMetadata(s Settings, sp SP) ([]byte, error) {
 			return nil, fmt.Errorf("key %d of %s has no certificate", i+1, sp.EntityID)
 		}
 	}
-	if len(sp.Keys) > 0 {
-		keyDescriptor(role, "signing", sp.Keys[0])
+	for i, key := range sp.Keys {
+		if i == 0 || key.Next {
+			keyDescriptor(role, "signing", key)
+		}
 	}
 	newest := slices.Clone(sp.Keys)
 	slices.SortStableFunc(newest, func(a, b Key) int {
@@ -85,7 +96,34 @@ func SPMetadata(s Settings, sp SP) ([]byte, error) {
 		acs.CreateAttr("isDefault", strconv.FormatBool(i == 0))
 	}
 	document.Indent(2)
+	if s.SignMetadata {
+		if err := signMetadata(document, sp, now); err != nil {
+			return nil, err
+		}
+	}
 	return document.WriteToBytes()
+}
+
+// signMetadata signs with the key that signs requests. The signature comes
+// first (SAML metadata 2.3.2).
+func signMetadata(document *etree.Document, sp SP, now time.Time) error {
+	if len(sp.Keys) == 0 {
+		return errNoKey
+	}
+	entity := document.Root()
+	entity.CreateAttr("ID", NewRequestID())
+	entity.CreateAttr("validUntil", now.UTC().Add(metadataValid).Format("2006-01-02T15:04:05Z"))
+	signing, err := dsig.NewSigningContext(sp.Keys[0].Private, [][]byte{sp.Keys[0].Certificate.Raw})
+	if err != nil {
+		return err
+	}
+	signing.Canonicalizer = canonicalizers[Exclusive]()
+	signature, err := signing.ConstructSignature(entity, true)
+	if err != nil {
+		return err
+	}
+	entity.InsertChildAt(0, signature)
+	return nil
 }
 
 func keyDescriptor(role *etree.Element, use string, key Key) *etree.Element {

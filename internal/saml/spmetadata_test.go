@@ -14,7 +14,7 @@ import (
 
 func spMetadata(t testing.TB, s Settings, sp SP) (string, crewjam.SPSSODescriptor) {
 	t.Helper()
-	text, err := SPMetadata(s, sp)
+	text, err := SPMetadata(s, sp, keyMadeAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestOurMetadataWithoutKeysIsStillMetadata(t *testing.T) {
 		t.Error("keys out of nowhere")
 	}
 	sp.Keys = []Key{{Private: serviceKey().Private}}
-	if _, err := SPMetadata(Settings{}, sp); err == nil {
+	if _, err := SPMetadata(Settings{}, sp, keyMadeAt); err == nil {
 		t.Error("a key without a certificate was published")
 	}
 }

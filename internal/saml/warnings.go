@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"idms/internal/fault"
@@ -32,6 +33,9 @@ func (s Settings) Warnings(now time.Time) fault.Problems {
 	}
 	for _, certificate := range idp.Certificates {
 		s.warnOfDates(&warnings, s.fieldOf(certificate), certificate, now)
+	}
+	if strings.HasPrefix(s.MetadataURL, "http://") {
+		warnings.Add("metadata_url", "The metadata travels unprotected, so certificates that are new in it wait for approval unless it is signed. Use an address that begins with https://.")
 	}
 	s.warnOfLegacy(&warnings)
 	s.warnOfRequests(&warnings, idp)

@@ -136,6 +136,21 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 			if how.restoring && !there {
 				return noRecord(record.Key)
 			}
+			if there && how.restoring {
+				if err := tx.forgetSource(before.ID); err != nil {
+					return err
+				}
+			}
+			if there && !how.restoring && record.SAML.MetadataURL != "" {
+				former, err := before.record()
+				if err != nil {
+					return err
+				}
+				followAddress(&record, former)
+			}
+			if record.State == idms.Active && record.SAML.AwaitsMetadata() {
+				return fmt.Errorf("record %s: %w", record.Key, errAwaits)
+			}
 			if err := tx.applyRecord(record, before, keys, by, &applied); err != nil {
 				return fmt.Errorf("record %s: %w", record.Key, err)
 			}
@@ -445,7 +460,7 @@ func (tx *Tx) saveSPKey(recordKey string, key saml.Key, now time.Time) error {
 	if err := tx.db.Select("id").Take(&record, "key = ?", recordKey).Error; err != nil {
 		return wrap(err, "find the new record")
 	}
-	row := secretRow{RecordID: record.ID, Purpose: purposeSPKey, N: 1, Created: micros(now)}
+	row := secretRow{RecordID: record.ID, Purpose: purposeSPKey, N: 1, Created: micros(now), Part: string(CurrentKey), Since: micros(now)}
 	var err error
 	if row.Sealed, err = tx.store.box.Seal(key.PEM(), row.place()); err != nil {
 		return wrap(err, "seal a key")

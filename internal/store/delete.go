@@ -37,7 +37,7 @@ func (tx *Tx) deleteRecord(row documentRow, by Author, applied *Applied) error {
 		return wrap(gone.Error, "delete the people of a record")
 	}
 	difference.People = int(gone.RowsAffected)
-	for _, table := range []string{"secrets", "pending_requests", "pending_logouts", "test_logins"} {
+	for _, table := range []string{"secrets", "pending_requests", "pending_logouts", "test_logins", "metadata_sources", "certificate_uses"} {
 		if err := tx.db.Exec("DELETE FROM "+table+" WHERE record_id = ?", record.ID).Error; err != nil {
 			return wrap(err, "delete what belongs to a record")
 		}

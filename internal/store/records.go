@@ -231,6 +231,8 @@ type secretRow struct {
 	N        int    `gorm:"primaryKey;autoIncrement:false"`
 	Sealed   []byte
 	Created  int64
+	Part     string // of an SP key in a roll-over
+	Since    int64  // it has played this part; 0 is since it was made
 }
 
 func (secretRow) TableName() string { return "secrets" }
@@ -238,26 +240,6 @@ func (secretRow) TableName() string { return "secrets" }
 // place is what the secret is sealed for: it opens in this row alone.
 func (row secretRow) place() []byte {
 	return fmt.Appendf(nil, "secrets/%s/%s/%d", row.RecordID, row.Purpose, row.N)
-}
-
-// SPKeys are the record's own SAML keys: the first signs, all decrypt.
-func (s *Store) SPKeys(ctx context.Context, recordID string) ([]saml.Key, error) {
-	var rows []secretRow
-	err := s.read.WithContext(ctx).Order("n").Find(&rows, "record_id = ? AND purpose = ?", recordID, purposeSPKey).Error
-	if err != nil {
-		return nil, wrap(err, "read keys")
-	}
-	keys := make([]saml.Key, len(rows))
-	for i, row := range rows {
-		pem, err := s.box.Unseal(row.Sealed, row.place())
-		if err == nil {
-			keys[i], err = saml.ParseKey(pem)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("store: key %d of record %s: %w", row.N, recordID, err)
-		}
-	}
-	return keys, nil
 }
 
 // ensureBuiltIn makes the built-in record at the first start: the one that local
