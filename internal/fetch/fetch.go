@@ -1,6 +1,6 @@
 // Package fetch owns getting a document from an address that somebody else
 // chose: bounded in size and time, over https, and never from the inside of our
-// own network unless a setting allows it. It leaves what a document means to
+// own network unless a setting allows it (M25). It leaves what a document means to
 // others.
 package fetch
 

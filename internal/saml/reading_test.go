@@ -31,9 +31,24 @@ func TestAProviderWrittenDownIsReadAgainAsItWas(t *testing.T) {
 		if got, want := summary(again.IdP), summary(read.IdP); got != want {
 			t.Errorf("%s: it comes back as\n%swant\n%s", name, got, want)
 		}
+		if !slices.Equal(again.IdP.LogoutAnswers, read.IdP.LogoutAnswers) {
+			t.Errorf("%s: answers go to %v, want %v", name, again.IdP.LogoutAnswers, read.IdP.LogoutAnswers)
+		}
 		if again.IdP.Metadata() != written {
 			t.Errorf("%s: the same provider is not always the same bytes", name)
 		}
+	}
+}
+
+func TestWhereLogoutAnswersGoIsWrittenDownToo(t *testing.T) {
+	doc := metadataOf("", goodRole(t)+`<md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example/out" ResponseLocation="https://idp.example/answer"/>`)
+	read, err := ReadMetadata([]byte(doc), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ReadMetadata([]byte(read.IdP.Metadata()), "", nil)
+	if want := (Endpoint{POST, "https://idp.example/answer"}); err != nil || !slices.Contains(again.IdP.LogoutAnswers, want) || !slices.Equal(again.IdP.LogoutAnswers, read.IdP.LogoutAnswers) {
+		t.Errorf("answers go to %v (%v)", again.IdP.LogoutAnswers, err)
 	}
 }
 

@@ -73,6 +73,10 @@ func (idp *PySAML2) Trust(t testing.TB, sp ServiceProvider) {
 	idp.write(t, "services.json", idp.services)
 }
 
+// RollOver makes the provider sign with a new key, and publish that one alone,
+// from its next request on.
+func (idp *PySAML2) RollOver(t testing.TB) { makeKey(t, idp.folder) }
+
 // Metadata fetches the provider's own metadata document.
 func (idp *PySAML2) Metadata(t testing.TB) []byte {
 	t.Helper()

@@ -174,6 +174,12 @@ func (idp *SimpleSAMLphp) read(t testing.TB, document string) map[string]any {
 	return metadata
 }
 
+// RollOver makes the provider sign with a new key, and publish that one alone,
+// from its next request on.
+func (idp *SimpleSAMLphp) RollOver(t testing.TB) {
+	makeKey(t, filepath.Join(filepath.Dir(idp.config), "cert"))
+}
+
 // Metadata fetches the provider's own metadata document.
 func (idp *SimpleSAMLphp) Metadata(t testing.TB) []byte {
 	t.Helper()

@@ -102,6 +102,8 @@ class Application:
             terms = json.load(file).get(service)
         if terms is None:
             raise Refused("unknown service " + service)
+        # A new key counts from the next request on.
+        terms = dict(terms, key=os.stat(os.path.join(self.folder, "idp.key")).st_mtime_ns)
         known = self.providers.get(service)
         if known is None or known[0] != terms:
             server = Provider(config=self.configuration(terms))
