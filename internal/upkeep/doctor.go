@@ -71,7 +71,11 @@ func (u *Upkeep) Examine(ctx context.Context, only string) ([]Finding, error) {
 		}
 		e.certificates(list)
 		e.address(u.Bases)
-		e.rules()
+		seen, people, err := u.seen(ctx, record.ID)
+		if err != nil {
+			return nil, err
+		}
+		e.rules(seen, people)
 		all = append(all, e.findings...)
 	}
 	return all, nil
@@ -207,12 +211,44 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
-// rules finds those that can be known never to be true, by their own words
-// alone.
-func (e *examination) rules() {
+const (
+	// enoughPeople have to be recorded before an attribute that none of them has
+	// is worth a word, and mostPeople are looked at.
+	enoughPeople = 10
+	mostPeople   = 1000
+)
+
+// seen are the names of all attributes in what is recorded of people's last
+// logins, and of how many people that is.
+func (u *Upkeep) seen(ctx context.Context, recordID string) (names map[string]bool, people int, err error) {
+	names = map[string]bool{}
+	for person, err := range u.Store.RecordedPeople(ctx, recordID) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if person.At.IsZero() {
+			continue
+		}
+		for _, attribute := range person.Assertion.Facts() {
+			names[attribute.Name] = true
+		}
+		if people++; people == mostPeople {
+			break
+		}
+	}
+	return names, people, nil
+}
+
+// rules finds those that can be known never to be true, by their own words, and
+// those whose attribute nobody has brought.
+func (e *examination) rules(seen map[string]bool, people int) {
 	check := func(kind string, rule rules.Rule) {
-		if !rule.Disabled && rule.Pattern.NeverMatches() && rule.Values != rules.None {
+		switch {
+		case rule.Disabled || rule.Values == rules.None:
+		case rule.Pattern.NeverMatches():
 			e.say(Warning, "rules", "The %s rule %s can never be true: no value matches %s.", kind, rule.Key, rule.Pattern)
+		case people >= enoughPeople && !seen[rule.Attribute]:
+			e.say(Warning, "rules", "The %s rule %s reads %s, which none of %d recorded people has brought. Compare the name with what the provider sends.", kind, rule.Key, rule.Attribute, people)
 		}
 	}
 	for _, rule := range e.record.Validation {

@@ -18,9 +18,11 @@ import (
 	"idms/internal/fault"
 	"idms/internal/fetch"
 	"idms/internal/idms"
+	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/secret"
 	"idms/internal/store"
+	"idms/internal/users"
 )
 
 // world is a house with a store of its own, and a provider that publishes its
@@ -53,7 +55,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return w.now }
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(folder, "idms.sqlite"), Box: box, Clock: clock})
+	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(folder, "idms.sqlite"), Box: box, Clock: clock, Retention: store.Retention{Assertions: 30 * 24 * time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -515,6 +517,43 @@ func TestTheDoctorLooksAtEveryRecord(t *testing.T) {
 				t.Errorf("it says\n%swant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestTheDoctorFindsRulesWhoseAttributeNobodyBrings(t *testing.T) {
+	w := newWorld(t)
+	w.apply("    validation_rules:\n      - {key: typo, attribute: gruops, pattern: x}\n      - {key: right, attribute: groups, pattern: x}\n      - {key: leavers, attribute: left, pattern: x, values: none}\n")
+	said := func() string {
+		t.Helper()
+		findings, err := w.Examine(t.Context(), "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, one := range findings {
+			if one.Check == "rules" {
+				all = append(all, string(one.Gravity)+" "+one.Say)
+			}
+		}
+		return strings.Join(all, "\n")
+	}
+	for i := range enoughPeople {
+		if got := said(); got != "ok No rule is known to be never true." {
+			t.Errorf("of %d people it says %s", i, got)
+		}
+		err := w.Store.InTx(t.Context(), func(tx *store.Tx) error {
+			account := users.Account{ID: store.NewID(), RecordID: w.record().ID, State: users.Enabled, Created: noon, Profile: users.Profile{Username: fmt.Sprint("person ", i)}}
+			if err := tx.CreateUser(account); err != nil {
+				return err
+			}
+			return tx.RecordAssertion(account.ID, saml.Assertion{Attributes: rules.Attributes{{Name: "groups", Values: []string{"x"}}}}, noon)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := said(); !strings.HasPrefix(got, "warning The validation rule typo reads gruops, which none of 10 recorded people has brought.") || strings.Contains(got, "\n") {
+		t.Errorf("it says\n%s", got)
 	}
 }
 
