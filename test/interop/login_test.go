@@ -32,7 +32,6 @@ type running interface {
 	Metadata(testing.TB) []byte
 	Unsolicited(spEntityID, relayState string) string
 	Logout(spEntityID, username string) string
-	RollOver(testing.TB)
 }
 
 func simpleSAMLphp(t *testing.T) provider {

@@ -96,7 +96,7 @@ func providerRollsOver(t *testing.T, idp provider) {
 
 	// The provider changes its key at once, which it should not, and nobody who
 	// logs in is any the wiser.
-	idp.RollOver(t)
+	idp.running.(interface{ RollOver(testing.TB) }).RollOver(t)
 	s.logsIn(t, "url")
 	if got := theirs(); got != 2 {
 		t.Errorf("%d certificates of the provider after its roll-over, want the one that signed a moment ago too", got)
