@@ -44,8 +44,9 @@ bench-login: ## measure a whole login beside one written the usual way
 bench-mellon: ## measure a login beside Apache with mod_auth_mellon, where that is installed
 	@test/run -run '^$$' -bench '^BenchmarkMellon$$' -benchtime 2000x ./test/load
 
-bench-ldap: ## read 100,000 people and 500,000 memberships beside ldapsearch
+bench-ldap: ## read and sync 100,000 people and 500,000 memberships beside ldapsearch, COPY and SQLite's shell
 	@test/run -run '^$$' -bench '^BenchmarkRead$$' -benchtime 5x -v ./internal/ldapsync
+	@test/run -run '^$$' -bench '^BenchmarkSync$$' -benchtime 1x -timeout 1h -v ./internal/directory
 
 load: ## log LOGINS people (5000) in at running servers, and replay every response
 	@test/run -run '^$$' -bench '^BenchmarkLoad$$' -benchtime $(LOGINS)x -timeout 1h ./test/load

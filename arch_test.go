@@ -45,6 +45,7 @@ var house = []room{
 
 	{6, "internal/login", "", ""},
 	{6, "internal/upkeep", "", ""},
+	{6, "internal/directory", "", ""},
 	{6, "internal/jobs", "river gocron cron", ""},
 
 	{5, "internal/store", "gorm sqlite pgx goose", ""},
@@ -56,7 +57,7 @@ var house = []room{
 
 	{2, "internal/groups", "", ""},
 	{2, "internal/session", "", ""},
-	{2, "internal/demo", "crewjam/saml", "cmd/idms"},
+	{2, "internal/demo", "crewjam/saml gldap", "cmd/idms"},
 	{2, "internal/samltest", "goxmldsig etree", "cmd/idms"},
 
 	{1, "internal/door", "argon2id otp", ""},
@@ -101,9 +102,8 @@ var libraries = []library{
 	{"prometheus", []string{"github.com/prometheus"}},
 	{"cron", []string{"github.com/robfig/cron"}},
 	{"go-ldap", []string{"github.com/go-ldap/ldap"}},
-	{"prometheus", []string{"github.com/prometheus"}},
-	{"cron", []string{"github.com/robfig/cron"}},
 	{"crewjam/saml", []string{"github.com/crewjam/saml"}},
+	{"gldap", []string{"github.com/jimlambrt/gldap"}},
 	{"gosaml2", []string{"github.com/russellhaering/gosaml2"}},
 	{"goxmldsig", []string{"github.com/russellhaering/goxmldsig"}},
 	{"etree", []string{"github.com/beevik/etree"}},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"idms/examples/portal"
 	"idms/internal/config"
 	"idms/internal/demo"
+	"idms/internal/directory"
 	"idms/internal/idms"
 	"idms/internal/roles"
 	"idms/internal/store"
@@ -83,6 +85,11 @@ func (c demoCommand) Run(p *program) (err error) {
 	if _, err := house.store.Apply(p.ctx, file, store.Author{Role: roles.Owner, Who: "demo", Reason: "the demonstration", Now: p.clock()}); err != nil {
 		return err
 	}
+	ldap, err := house.demoDirectory(p, provider)
+	if err != nil {
+		return err
+	}
+	defer ldap.Close()
 	site, err := house.site(cfg, true)
 	if err != nil {
 		return err
@@ -112,6 +119,48 @@ func (c demoCommand) port(after int) int {
 		return 0
 	}
 	return c.Port + after
+}
+
+// demoDirectory starts a directory with a record of its own, and gives it a past:
+// a first sync that somebody approved, a usual one, and one that is held.
+func (h *house) demoDirectory(p *program, provider *demo.IdP) (*demo.Directory, error) {
+	ldap, err := demo.StartDirectory()
+	if err != nil {
+		return nil, err
+	}
+	text, err := provider.DirectoryRecord(ldap)
+	if err != nil {
+		return nil, errors.Join(err, ldap.Close())
+	}
+	file, problems := idms.ParseFile(text, nil)
+	if problems.Any() {
+		return nil, errors.Join(problems.Err(), ldap.Close())
+	}
+	by := store.Author{Who: "demo", Reason: "the demonstration", Now: p.clock()}
+	if _, err := h.store.Apply(p.ctx, file, by); err != nil {
+		return nil, errors.Join(err, ldap.Close())
+	}
+	sync := h.syncer()
+	sync.Log = slog.New(slog.DiscardHandler) // a held plan is no news here
+	run := func(plan string) (directory.Report, error) {
+		return sync.Run(p.ctx, directory.Request{Record: demo.Umbrella, Cause: directory.ByCommand, By: by, Plan: plan})
+	}
+	first, err := run("")
+	if err == nil {
+		_, err = run(first.Run.Hash)
+	}
+	ldap.HugoMoves()
+	if err == nil {
+		_, err = run("")
+	}
+	ldap.HalfLeaves()
+	if err == nil {
+		_, err = run("")
+	}
+	if err != nil {
+		return nil, errors.Join(err, ldap.Close())
+	}
+	return ldap, nil
 }
 
 // listenNear listens on a loopback port, or on any free one when somebody else
@@ -151,6 +200,7 @@ func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler) 
 	}
 	fmt.Fprintf(&text, "\nWhoever is refused sees a reference. This explains it, in another terminal:\n\n  idms trace REFERENCE --data %s\n", cfg.Data)
 	fmt.Fprintf(&text, "\nAnd this tries a record with a login that lets nobody in:\n\n  idms test-login acme --data %s --base-url %s\n", cfg.Data, base)
+	fmt.Fprintf(&text, "\nUmbrella's people and groups come from a directory. What its syncs did, and the plan that is held:\n\n  idms ldap history %s --data %s\n  idms ldap history %s held --data %s\n", demo.Umbrella, cfg.Data, demo.Umbrella, cfg.Data)
 	text.WriteString("\nNothing is kept. Ctrl-C ends it.\n")
 	_, err := fmt.Fprintln(p.stdout, text.String())
 	return err

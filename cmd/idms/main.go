@@ -29,6 +29,7 @@ const (
 	exitRefused = 1 // the answer is no: a refused login, a failed command
 	exitUsage   = 2 // the command line, the configuration or a file is wrong
 	exitChanges = 3 // a dry run found changes
+	exitHeld    = 4 // a directory sync waits for approval
 )
 
 // errRefused ends a command with exitRefused after it has said everything.
@@ -36,6 +37,9 @@ var errRefused = errors.New("refused")
 
 // errChanges ends a dry run with exitChanges after it has said everything.
 var errChanges = errors.New("there are changes")
+
+// errHeld ends a directory sync with exitHeld after it has said everything.
+var errHeld = errors.New("held")
 
 type commandLine struct {
 	Serve        serveCommand        `cmd:"" help:"Log people in."`
@@ -53,6 +57,8 @@ type commandLine struct {
 	Metadata     metadataCommand     `cmd:"" help:"The metadata of providers: look at it, read it again, approve it."`
 	Certificates certificatesCommand `cmd:"" help:"List every certificate: whose, what for, when it ends."`
 	Doctor       doctorCommand       `cmd:"" help:"Look at every record: metadata, certificates, clock, addresses, rules."`
+	LDAP         ldapCommand         `cmd:"" name:"ldap" help:"Directory sync: people and groups of a record from LDAP or Active Directory."`
+	Why          whyCommand          `cmd:"" help:"Say why a person is in a group."`
 	Jobs         jobsCommand         `cmd:"" help:"What runs by itself."`
 	Sessions     sessionsCommand     `cmd:"" help:"Who is logged in, and logging them out."`
 	Token        tokenCommand        `cmd:"" help:"The tokens with which machines use the API."`
@@ -157,6 +163,8 @@ func (p *program) exit(err error) int {
 		return exitRefused
 	case errors.Is(err, errChanges):
 		return exitChanges
+	case errors.Is(err, errHeld):
+		return exitHeld
 	}
 	fmt.Fprintf(p.stderr, "idms: %v\n", err)
 	if fault.KindOf(err) == fault.Invalid {

@@ -14,9 +14,11 @@ import (
 
 	"idms/internal/api"
 	"idms/internal/config"
+	"idms/internal/directory"
 	"idms/internal/fault"
 	"idms/internal/fetch"
 	"idms/internal/jobs"
+	"idms/internal/ldapsync"
 	"idms/internal/login"
 	"idms/internal/metrics"
 	"idms/internal/saml"
@@ -238,7 +240,11 @@ func (h *house) jobs(ctx context.Context) ([]jobs.Job, error) {
 			},
 		})
 	}
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	syncs, err := h.directoryJobs(ctx)
+	return append(list, syncs...), err
 }
 
 // serveMetrics answers /metrics at an address of its own, which no proxy passes
@@ -258,6 +264,53 @@ func (h *house) serveMetrics(listener net.Listener) (stop func()) {
 		_ = server.Close()
 		<-ended
 	}
+}
+
+// directoryJobs sync every record that has a directory, each by its own
+// schedule. A run that is held is no failure: somebody was told, and trying again
+// at once would not help.
+func (h *house) directoryJobs(ctx context.Context) ([]jobs.Job, error) {
+	sync := h.syncer()
+	records, err := sync.Scheduled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []jobs.Job
+	for _, record := range records {
+		settings := record.Directory.Defaults()
+		schedule, err := directorySchedule(settings.Schedule)
+		if err != nil {
+			return nil, fmt.Errorf("record %s: %w", record.Key, err)
+		}
+		deadline, err := time.ParseDuration(settings.Deadline)
+		if err != nil {
+			return nil, fmt.Errorf("record %s: %w", record.Key, err)
+		}
+		list = append(list, jobs.Job{
+			Name: directory.JobName(record.Key), Schedule: schedule,
+			Timeout: deadline + applyTime,
+			Run: func(ctx context.Context, _ time.Time) error {
+				_, err := sync.Run(ctx, directory.Request{Record: record.Key, Cause: directory.BySchedule})
+				return err
+			},
+		})
+	}
+	return list, nil
+}
+
+const (
+	// applyTime is how long comparing and applying may take beside the reading.
+	applyTime = 30 * time.Minute
+	// syncJitter spreads the syncs of many records.
+	syncJitter = time.Minute
+)
+
+func directorySchedule(s ldapsync.Schedule) (jobs.Schedule, error) {
+	if s.Cron != "" {
+		return jobs.Cron(s.Cron, s.Zone, syncJitter)
+	}
+	every, err := time.ParseDuration(s.Every)
+	return jobs.Every(every, syncJitter), err
 }
 
 // grace is how long requests under way may take when the service is stopped.

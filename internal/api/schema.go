@@ -104,6 +104,8 @@ func (a *API) property(t reflect.Type) *huma.Schema {
 		return a.schemaOf(t)
 	case t.Kind() == reflect.Bool:
 		return &huma.Schema{Type: huma.TypeBoolean}
+	case t.Kind() == reflect.Int:
+		return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
 	case t.Kind() == reflect.String:
 		return &huma.Schema{Type: huma.TypeString}
 	}

@@ -59,12 +59,17 @@ const (
 	LogoutRefused    Action = "logout_refused"    // a logout message on which the verifier failed
 	RulesApplied     Action = "rules_applied"     // to a person's last recorded assertion (S43)
 
-	RecordCreated Action = "record_created"
-	RecordChanged Action = "record_changed"
-	RecordDeleted Action = "record_deleted"
-	GroupCreated  Action = "group_created"
-	GroupChanged  Action = "group_changed"
-	GroupDeleted  Action = "group_deleted"
+	RecordCreated     Action = "record_created"
+	RecordChanged     Action = "record_changed"
+	RecordDeleted     Action = "record_deleted"
+	DirectorySynced   Action = "directory_synced"   // a plan was applied
+	DirectoryHeld     Action = "directory_held"     // a plan waits for approval (L6)
+	DirectoryApproved Action = "directory_approved" // and was let through, by whom
+	DirectoryState    Action = "directory_state"    // somebody was shut out or let in again by a sync (L3)
+
+	GroupCreated Action = "group_created"
+	GroupChanged Action = "group_changed"
+	GroupDeleted Action = "group_deleted"
 
 	MemberAdded   Action = "member_added" // by hand; what logins add stands in their traces
 	MemberRemoved Action = "member_removed"

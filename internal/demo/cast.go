@@ -197,6 +197,10 @@ func (p Person) Expect(record string, way Way) Ending {
 		return Ending{Say: "Refused: the e-mail address is missing.", Code: trace.FieldMissing}
 	}
 	ending := Ending{Say: "Full Access: this record has no access rules.", Level: console.Full}
+	if record == Umbrella {
+		ending.Groups = directoryGroups(p.Username)
+		ending.Say = fmt.Sprintf("Full Access, and a member of %d groups, as the directory says.", len(ending.Groups))
+	}
 	if record == Initech {
 		for _, name := range p.sent(way, "groups") {
 			if slices.Contains(allTeams(), name) {

@@ -18,6 +18,7 @@ const (
 	Acme    = "acme"    // access rules, groups, elevation
 	Globex  = "globex"  // request by POST, logins that the provider starts
 	Initech = "initech" // asks anew every time, five hundred groups
+	// Umbrella, whose groups come from a directory, is in directory.go.
 )
 
 // demoRecord is what the provider needs to know of a record.
@@ -34,6 +35,7 @@ var records = []demoRecord{
 	{Key: Acme, Name: "Acme", LogoutBinding: saml.Redirect},
 	{Key: Globex, Name: "Globex", LogoutBinding: saml.POST, RelayState: "globex-start", Landing: "/groups"},
 	{Key: Initech, Name: "Initech"},
+	{Key: Umbrella, Name: "Umbrella"},
 }
 
 //go:embed records.yaml

@@ -64,6 +64,12 @@ func (r Record) Check() fault.Problems {
 		problems.Under("", r.checkMapping())
 	}
 	problems.Under("", r.checkRules())
+	if r.Association == FromDirectory && r.Directory == nil {
+		problems.Add("association_type", "Groups come from a directory, and the record describes none. Add directory, or write manual.")
+	}
+	if r.Directory != nil {
+		problems.Under("directory", r.Directory.Check())
+	}
 	return problems
 }
 

@@ -9,6 +9,7 @@ import (
 	"idms/internal/console"
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/users"
@@ -152,7 +153,10 @@ func TestARecordWarnsOfWhatNobodyMayHaveMeant(t *testing.T) {
 			second.UpdateOnLogin = false
 			r.Associations = append(r.Associations, second)
 		}, "associations[0].group", "2 associations"},
-		{"S37: associations that wait", func(r *Record) { r.Association = FromDirectory }, "associations", "kept but not evaluated"},
+		{"S37: associations that wait", func(r *Record) {
+			r.Association = FromDirectory
+			r.Directory = &ldapsync.Settings{Preset: ldapsync.OpenLDAP, Hosts: []string{"ldap.example.com"}, BaseDN: "dc=example,dc=com"}
+		}, "associations", "kept but not evaluated"},
 		{"S13: white space around a name", func(r *Record) { r.Access[0].Attribute = "uid " }, "access_rules[0].attribute", "white space"},
 		{"a pattern that says more than it looks", func(r *Record) { r.Access[0].Pattern = mustPattern("admins") }, "access_rules[0].pattern", "with anything before and after it"},
 		{"what the SAML part warns of", func(r *Record) { r.SAML.LegacySHA1 = true }, "saml.legacy.sha1", "SHA-1"},

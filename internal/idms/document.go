@@ -16,6 +16,7 @@ import (
 	"idms/internal/console"
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/users"
@@ -46,6 +47,14 @@ type recordDocument struct {
 	Access      []grantDocument       `json:"access_rules,omitempty"`
 	Type        AssociationType       `json:"association_type,omitempty"`
 	Association []associationDocument `json:"associations,omitempty"`
+	Directory   *directoryDocument    `json:"directory,omitempty"`
+}
+
+// directoryDocument is the directory as ldapsync describes it. The bind password
+// is in no document: it has a way of its own (docs/reference/directory-sync.md).
+type directoryDocument struct {
+	ldapsync.Settings `yaml:",inline"`
+	CAFile            string `json:"ca_certificate_file,omitempty"`
 }
 
 type buttonDocument struct {
@@ -211,6 +220,9 @@ func documentOf(r Record) recordDocument {
 	for _, grant := range r.Access {
 		d.Access = append(d.Access, grantDocument{documentOfRule(grant.Rule), grant.Level.String()})
 	}
+	if r.Directory != nil {
+		d.Directory = &directoryDocument{Settings: *r.Directory}
+	}
 	for _, a := range r.Associations {
 		d.Association = append(d.Association, associationDocument{documentOfRule(a.Rule), a.Group, a.UpdateOnLogin, a.OnlyOwn, a.OnMissing})
 	}
@@ -264,6 +276,12 @@ func (d recordDocument) record(open opener) (Record, fault.Problems) {
 	r.SAML, part = d.SAML.settings(open)
 	problems.Under("saml", part)
 
+	if d.Directory != nil {
+		settings, part := d.Directory.settings(open)
+		problems.Under("directory", part)
+		r.Directory = &settings
+	}
+
 	// The kinds are part of a derived key: one attribute and pattern may well
 	// stand in several lists.
 	for i, one := range d.Validation {
@@ -286,6 +304,20 @@ func (d recordDocument) record(open opener) (Record, fault.Problems) {
 		})
 	}
 	return r, problems
+}
+
+func (d directoryDocument) settings(open opener) (ldapsync.Settings, fault.Problems) {
+	var problems fault.Problems
+	settings := d.Settings
+	if d.CAFile != "" {
+		if settings.CACertificate != "" {
+			problems.Add("ca_certificate_file", "The certificate is given twice. Remove ca_certificate or ca_certificate_file.")
+		}
+		text, err := open.read(d.CAFile)
+		problems.AddError("ca_certificate_file", err)
+		settings.CACertificate = string(text)
+	}
+	return settings, problems
 }
 
 func (d buttonDocument) button(open opener) (Button, fault.Problems) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"image"
@@ -18,6 +19,7 @@ import (
 
 	"idms/internal/console"
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/rules"
 	"idms/internal/saml"
 )
@@ -48,6 +50,9 @@ func files(path string) ([]byte, error) {
 	switch path {
 	case "acme-metadata.xml":
 		return []byte(metadata()), nil
+	case "acme-ca.pem":
+		der, err := base64.StdEncoding.DecodeString(certificate())
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), err
 	case "acme.pem":
 		return []byte(certificate()), nil
 	case "acme.der":
@@ -112,6 +117,39 @@ records:
     association_type: ldap
     associations:
       - {key: platform, attribute: groups, pattern: ^platform$, group: platform, update_on_login: true, only_own: true, on_missing: keep}
+    directory:
+      preset: custom
+      hosts: [ldap1.example.com, ldap2.example.com]
+      port: 1636
+      security: starttls
+      ca_certificate_file: acme-ca.pem
+      bind_dn: cn=reader,dc=example,dc=com
+      base_dn: dc=example,dc=com
+      user_base: ou=people,dc=example,dc=com
+      group_base: ou=groups,dc=example,dc=com
+      user_filter: (objectClass=person)
+      group_filter: (objectClass=groupOfNames)
+      page_size: 500
+      external_id_attribute: entryUUID
+      username_attribute: uid
+      email_attribute: mail
+      first_name_attribute: givenName
+      last_name_attribute: sn
+      phone_attribute: telephoneNumber
+      group_name_attribute: cn
+      member_attribute: member
+      direct_members_only: true
+      disabled_rule: login-disabled
+      schedule: {cron: "5 * * * *", zone: Europe/Berlin, paused: true}
+      limits:
+        deactivations: {count: 1, percent: 2}
+        group_removals: {count: 0, percent: 0}
+        membership_removals: {count: 3, percent: 4}
+        one_group: {count: 5, percent: 6}
+      vanished: keep
+      deadline: 1h
+      page_deadline: 30s
+      plain_reader: true
 `
 
 func parse(t testing.TB, text string) File {
@@ -129,6 +167,17 @@ func TestEveryFieldOfAFileArrives(t *testing.T) {
 		t.Errorf("groups: %+v", file.Groups)
 	}
 	r := file.Records[0]
+	// Every field of the directory has another value than its default.
+	if d := r.Directory; d == nil || *d.Limits.Deactivations != (ldapsync.Limit{Count: 1, Percent: 2}) || !strings.Contains(d.CACertificate, "BEGIN CERTIFICATE") {
+		t.Errorf("directory: %+v", d)
+	} else {
+		v := reflect.ValueOf(*d)
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("the directory's %s did not arrive", v.Type().Field(i).Name)
+			}
+		}
+	}
 	if r.Button.Icon == nil || !isOurIcon(r.Button.Icon) {
 		t.Error("the icon did not arrive")
 	}
@@ -251,7 +300,7 @@ func TestARecordSurvivesBeingWrittenDown(t *testing.T) {
 			if !bytes.Equal(document, other) || !bytes.Equal(document, twin) {
 				t.Errorf("one record, three documents:\n%s\n%s\n%s", document, other, twin)
 			}
-			if !reflect.DeepEqual(record.SAML, back.SAML) || !bytes.Equal(record.Button.Icon, back.Button.Icon) || record.CreateUsers != back.CreateUsers {
+			if !reflect.DeepEqual(record.SAML, back.SAML) || !reflect.DeepEqual(record.Directory, back.Directory) || !bytes.Equal(record.Button.Icon, back.Button.Icon) || record.CreateUsers != back.CreateUsers {
 				t.Errorf("got %+v, want %+v", back, record)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/users"
 )
 
@@ -30,6 +31,7 @@ type Known struct {
 
 // Directory is what the last good directory sync holds about this person.
 type Directory struct {
-	Known  bool     // the person is in it
-	Groups []string // keys
+	Known  bool         // the person is in it, or was
+	Off    ldapsync.Off // why it lets them in no longer (L3)
+	Groups []string     // keys
 }

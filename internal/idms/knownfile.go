@@ -6,6 +6,7 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/users"
 )
 
@@ -16,7 +17,7 @@ type knownDocument struct {
 	Purpose     Purpose              `json:"purpose"`
 	Account     *accountDocument     `json:"account"`
 	Memberships []membershipDocument `json:"memberships"`
-	Directory   *directoryDocument   `json:"directory"`
+	Directory   *holdingDocument     `json:"directory"`
 	LastOwner   bool                 `json:"last_owner"`
 	Elevating   string               `json:"elevating"`
 }
@@ -44,9 +45,10 @@ type sourceDocument struct {
 	Since  time.Time   `json:"since"`
 }
 
-type directoryDocument struct {
-	Known  bool     `json:"known"`
-	Groups []string `json:"groups"`
+type holdingDocument struct {
+	Known  bool         `json:"known"`
+	Off    ldapsync.Off `json:"off"`
+	Groups []string     `json:"groups"`
 }
 
 // ParseKnown reads what is known about a person from YAML, at most MaxFile
@@ -61,6 +63,13 @@ func ParseKnown(data []byte) (Known, error) {
 func (d knownDocument) known() (Known, fault.Problems) {
 	var problems fault.Problems
 	known := Known{Now: d.Now, Purpose: d.Purpose, Elevating: d.Elevating, LastOwner: d.LastOwner, Directory: (*Directory)(d.Directory)}
+	if d.Directory != nil {
+		switch d.Directory.Off {
+		case ldapsync.On, ldapsync.SwitchedOff, ldapsync.Expired, ldapsync.OutOfScope, ldapsync.Gone:
+		default:
+			problems.Add("directory.off", "Write disabled, expired, out_of_scope or gone, or leave it out.")
+		}
+	}
 	switch d.Purpose {
 	case "", LogIn, Elevate:
 	default:

@@ -9,6 +9,7 @@ package idms
 import (
 	"idms/internal/console"
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/users"
@@ -31,6 +32,7 @@ type Record struct {
 	Access       []console.Grant
 	Association  AssociationType
 	Associations []groups.Association
+	Directory    *ldapsync.Settings // nil: none is described
 }
 
 // Button is how the record looks on the login page.

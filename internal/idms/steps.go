@@ -7,6 +7,7 @@ import (
 
 	"idms/internal/console"
 	"idms/internal/groups"
+	"idms/internal/ldapsync"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/trace"
@@ -112,6 +113,8 @@ func (p *Policy) account(known Known) trace.Step {
 	case account.State == users.Blocked:
 		step.Found += ", blocked by an administrator"
 		return refuse("S41", trace.AccountDisabled, "an enabled account", &trace.Fix{Say: "Unblock the person."})
+	case account.State == users.Disabled && p.followsDirectory(known) && known.Directory.Known:
+		step.Found += ", disabled by the directory" // which refuses below, with its own code
 	case account.State == users.Disabled:
 		step.Found += ", disabled by the directory"
 		return refuse("S41", trace.AccountDisabled, "an enabled account", &trace.Fix{Say: "Enable the person in the directory and sync again."})
@@ -159,6 +162,23 @@ func (p *Policy) directory(known Known) trace.Steps {
 	case !known.Directory.Known:
 		step.State, step.Code, step.Found = trace.Refused, trace.DirectoryUnknown, "nobody by this username"
 		step.Fix = &trace.Fix{Say: "Add the person to the directory, or widen the sync's filter, and sync again."}
+	case known.Directory.Off == ldapsync.SwitchedOff || known.Directory.Off == ldapsync.Expired:
+		step.State, step.Code = trace.Refused, trace.DirectoryDisabled
+		step.Found = "there, and disabled"
+		if known.Directory.Off == ldapsync.Expired {
+			step.Found = "there, and expired"
+		}
+		step.Fix = &trace.Fix{Say: "Enable the person in the directory and sync again."}
+	case known.Directory.Off == ldapsync.OutOfScope:
+		step.State, step.Code, step.Found = trace.Refused, trace.DirectoryOutOfScope, "there, but outside of the base or the filter"
+		step.Fix = &trace.Fix{Field: "directory.user_filter", Say: "Widen the base or the filter, or move the person back, and sync again."}
+	case known.Directory.Off == ldapsync.Gone:
+		step.State, step.Code, step.Found = trace.Refused, trace.DirectoryUnknown, "there once, and gone since"
+		step.Fix = &trace.Fix{Say: "Add the person to the directory again, and sync. A new entry is another person: remove or rename the former account first."}
+	case known.Account != nil && known.Account.State == users.Disabled:
+		// Let in by the directory, and disabled all the same: no sync did that.
+		step.State, step.Code, step.Found = trace.Refused, trace.DirectoryDisabled, "there, but the account is disabled"
+		step.Fix = &trace.Fix{Say: "Sync again; if that does not help, enable the account."}
 	default:
 		step.Found = "there, in " + count(len(known.Directory.Groups), "group", "groups")
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -169,6 +170,17 @@ func (r *reader) value(path string, node ast.Node, into reflect.Value) {
 		} else {
 			r.refuse(path, node, wordsOfFlag)
 		}
+	case reflect.Int:
+		number, ok := node.(*ast.IntegerNode)
+		value, err := int64(0), error(nil)
+		if ok {
+			value, err = strconv.ParseInt(number.GetToken().Value, 10, 32)
+		}
+		if !ok || err != nil {
+			r.refuse(path, node, "Write a whole number.")
+			return
+		}
+		into.SetInt(value)
 	case reflect.String:
 		if text, ok := textOf(node); ok {
 			into.SetString(text)

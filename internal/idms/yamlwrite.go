@@ -45,6 +45,8 @@ func (w *writer) value(v reflect.Value, depth int) {
 		w.value(v.Elem(), depth)
 	case reflect.Bool:
 		fmt.Fprintf(w, " %t\n", v.Bool())
+	case reflect.Int:
+		fmt.Fprintf(w, " %d\n", v.Int())
 	case reflect.String:
 		w.WriteString(" " + scalar(v.String(), depth) + "\n")
 	case reflect.Struct:

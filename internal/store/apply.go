@@ -296,9 +296,6 @@ func (tx *Tx) checkRecords(file idms.File) error {
 		at := func(field string, args ...any) string {
 			return fault.Join(file.Path(i), fmt.Sprintf(field, args...))
 		}
-		if record.Association == idms.FromDirectory {
-			problems.Add(at("association_type"), "Groups cannot come from a directory in this release: directory sync is not part of it. Write manual.")
-		}
 		for j, association := range record.Associations {
 			if !exists[association.Group] {
 				problems.Add(at("associations[%d].group", j), "There is no group %q. Add it under groups, or correct the key.", association.Group)
@@ -387,6 +384,11 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	}
 	if err := tx.Audit(event); err != nil {
 		return err
+	}
+	if !isNew && record.Association != idms.FromDirectory {
+		if err := tx.forgetDirectory(record.ID); err != nil { // S37
+			return err
+		}
 	}
 	if !isNew && record.State != idms.Active {
 		// S53: a record that is switched off ends its sessions.

@@ -37,7 +37,8 @@ func (tx *Tx) deleteRecord(row documentRow, by Author, applied *Applied) error {
 		return wrap(gone.Error, "delete the people of a record")
 	}
 	difference.People = int(gone.RowsAffected)
-	for _, table := range []string{"secrets", "pending_requests", "pending_logouts", "test_logins", "metadata_sources", "certificate_uses"} {
+	for _, table := range []string{"secrets", "pending_requests", "pending_logouts", "test_logins",
+		"metadata_sources", "certificate_uses", "directory_groups", "directory_states"} {
 		if err := tx.db.Exec("DELETE FROM "+table+" WHERE record_id = ?", record.ID).Error; err != nil {
 			return wrap(err, "delete what belongs to a record")
 		}
@@ -73,6 +74,13 @@ func (tx *Tx) pruneGroups(named []groups.Group, by Author, applied *Applied) err
 	kept := map[string]bool{}
 	for _, group := range named {
 		kept[group.Key] = true
+	}
+	fromDirectories, err := tx.groupsOfDirectories()
+	if err != nil {
+		return err
+	}
+	for key := range fromDirectories {
+		kept[key] = true // no file names them
 	}
 	all, err := records(tx.db)
 	if err != nil {

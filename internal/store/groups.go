@@ -90,6 +90,13 @@ func (tx *Tx) deleteGroupByKey(key string, by Author) error {
 	if err := groups.Deletable(key, rulesPointingAt(key, all)); err != nil {
 		return err
 	}
+	kept, err := tx.groupsOfDirectories()
+	if err != nil {
+		return err
+	}
+	if record := kept[key]; record != "" {
+		return fault.New(fault.Conflict, "The group %s comes from the directory of %s, whose next sync would make it again. Leave it out of the group filter there first.", key, record)
+	}
 	var group groupRow
 	found := tx.db.Limit(1).Find(&group, "key = ?", key)
 	if found.Error != nil {

@@ -24,8 +24,7 @@ var ErrStale = fault.New(fault.Conflict, "This way to log in was changed a momen
 // Known locks the account by this username until the transaction ends, whether
 // it exists or not, and reads what is known of it: the account, and its
 // memberships with their sources, by group. The rest of the value is the
-// caller's to fill; the directory's holding is always nil, as there is no
-// directory sync (S37).
+// caller's to fill.
 //
 // The record stays as it is until the transaction ends. When it is not of the
 // given edition any more, Known returns ErrStale.
@@ -49,12 +48,11 @@ func (tx *Tx) known(recordID, username string) (known idms.Known, version int, e
 	if err := tx.lockAccount(recordID, folded); err != nil {
 		return idms.Known{}, 0, err
 	}
-	var row struct {
-		Version int
-		User    userRow `gorm:"embedded;embeddedPrefix:u_"`
-	}
-	found := tx.db.Raw(`SELECT r.version, `+userColumns+`
-		FROM records r LEFT JOIN users u ON u.record_id = r.id AND u.username_folded = ?
+	var row knownRow
+	found := tx.db.Raw(`SELECT r.version, r.key AS record_key, COALESCE(d.first_applied, 0) AS first_applied, p.user_id IS NOT NULL AS listed, COALESCE(p.off, '') AS off, `+userColumns+`
+		FROM records r LEFT JOIN directory_states d ON d.record_id = r.id
+		LEFT JOIN users u ON u.record_id = r.id AND u.username_folded = ?
+		LEFT JOIN directory_people p ON p.user_id = u.id
 		WHERE r.id = ?`, folded, recordID).Scan(&row)
 	if found.Error != nil {
 		return idms.Known{}, 0, wrap(found.Error, "read what is known")
@@ -63,7 +61,7 @@ func (tx *Tx) known(recordID, username string) (known idms.Known, version int, e
 		return idms.Known{}, 0, ErrStale
 	}
 	if row.User.ID == "" {
-		return idms.Known{}, row.Version, nil
+		return idms.Known{Directory: directory(row, nil, row.RecordKey)}, row.Version, nil
 	}
 	account := row.User.account()
 	known.Account = &account
@@ -73,7 +71,19 @@ func (tx *Tx) known(recordID, username string) (known idms.Known, version int, e
 	if slices.ContainsFunc(known.Memberships, func(m groups.Membership) bool { return m.Group == roles.Owner.Group() }) {
 		known.LastOwner, err = tx.lastOwner(account.ID)
 	}
+	known.Directory = directory(row, known.Memberships, row.RecordKey)
 	return known, row.Version, err
+}
+
+// knownRow is a record's version, an account, and what the record's directory
+// says of it.
+type knownRow struct {
+	Version      int
+	RecordKey    string
+	FirstApplied int64
+	Listed       bool
+	Off          string
+	User         userRow `gorm:"embedded;embeddedPrefix:u_"`
 }
 
 type usedRow struct {

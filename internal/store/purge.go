@@ -16,7 +16,7 @@ type Retention struct {
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests, Runs int
 }
 
 const (
@@ -45,6 +45,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 	}{
 		{&purged.Traces, "traces", "ref", "at < ?", before(now, s.retention.Traces)},
 		{&purged.Audit, "audit_events", "id", "at < ?", before(now, s.retention.Audit)},
+		{&purged.Runs, "directory_runs", "id", "began < ?", before(now, s.retention.Audit)},
 		{&purged.Sessions, "sessions", "id", "expires <= ?", now},
 		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, s.retention.Idle)},
 		{&purged.Recorded, "recorded_assertions", "user_id", "at <= ?", now.Add(-s.retention.Assertions)},

@@ -118,16 +118,15 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 func TestAFileIsAppliedWhollyOrNotAtAll(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		before := counts(t, s)
-		lost, ldap := sample("lost", "here", "nowhere"), sample("ldap")
-		ldap.Association = idms.FromDirectory
+		lost := sample("lost", "here", "nowhere")
 		_, err := s.Apply(ctx, idms.File{
 			Groups:  []groups.Group{{Key: "here", Name: "Here"}},
-			Records: []idms.Record{sample("good"), lost, ldap},
+			Records: []idms.Record{sample("good"), lost},
 		}, bob)
 		if fault.KindOf(err) != fault.Invalid {
 			t.Fatalf("applied with %v", err)
 		}
-		for _, want := range []string{`records[1].associations[1].group: There is no group "nowhere"`, "records[2].association_type: Groups cannot come from a directory"} {
+		for _, want := range []string{`records[1].associations[1].group: There is no group "nowhere"`} {
 			if !strings.Contains(fault.Sentence(err), want) {
 				t.Errorf("the problems are\n%s\nwithout %q", fault.Sentence(err), want)
 			}

@@ -77,6 +77,8 @@ const (
 	UserUnknown           Code = "user_unknown"
 	AccountDisabled       Code = "account_disabled"
 	DirectoryUnknown      Code = "directory_unknown"
+	DirectoryDisabled     Code = "directory_disabled"
+	DirectoryOutOfScope   Code = "directory_out_of_scope"
 	ValidationFailed      Code = "validation_failed"
 	ValidationIncomplete  Code = "validation_incomplete"
 	NoAccess              Code = "no_access"
@@ -236,6 +238,12 @@ var Meanings = []Meaning{
 	{DirectoryUnknown, "S37", visitorNotIn,
 		"The record takes groups from a directory, and the last good sync of it does not hold this person.",
 		"Add the person to the directory, or widen the sync's filter, and sync again."},
+	{DirectoryDisabled, "S37", visitorNotIn,
+		"The record takes groups from a directory, and the last good sync of it found this person disabled or expired.",
+		"Enable the person in the directory, and sync again."},
+	{DirectoryOutOfScope, "S37", visitorNotIn,
+		"The record takes groups from a directory, which has this person outside of the sync's base or filter.",
+		"Move the person back, or widen base or filter, and sync again."},
 	{ValidationFailed, "S22", visitorNotIn,
 		"At least one validation rule is false.",
 		"See the rule in the trace: change the rule, or the person's attributes at the provider."},

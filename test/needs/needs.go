@@ -23,7 +23,9 @@
 //	IDMS_TEST_CURL           the curl program, default: curl on the PATH
 //	IDMS_TEST_SCHEMATHESIS   the API fuzzer, default: schemathesis on the PATH
 //	IDMS_TEST_KEYCLOAK       folder of an unpacked Keycloak
-//	IDMS_TEST_SKIPS          a file that collects one line for each skipped test
+
+// IDMS_TEST_SQLITE         the sqlite3 program, for benchmarks, default: sqlite3 on the PATH
+// IDMS_TEST_SKIPS          a file that collects one line for each skipped test
 package needs
 
 import (
@@ -226,6 +228,13 @@ func Keycloak(t testing.TB) string {
 		missing(t, "Keycloak (make interop-keycloak brings it; IDMS_TEST_KEYCLOAK names its folder)")
 	}
 	return folder
+
+}
+
+// SQLiteShell returns the path of SQLite's own shell, which benchmarks import by.
+func SQLiteShell(t testing.TB) string {
+	t.Helper()
+	return program(t, "IDMS_TEST_SQLITE", "sqlite3")
 }
 
 func program(t testing.TB, variable, name string) string {
