@@ -107,7 +107,11 @@ func (c demoCommand) Run(p *program) (err error) {
 	identities := web.Server(provider, log)
 	go func() { _ = identities.Serve(there) }()
 	defer identities.Close()
-	if err := c.tell(p, cfg, provider); err != nil {
+	first, err := house.flow.FirstAddress(p.ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.tell(p, cfg, provider, cfg.Bases()[0]+web.ChoosePath(first)); err != nil {
 		return err
 	}
 	return house.serve(p.ctx, here, web.Server(site, log))
@@ -178,12 +182,13 @@ func listenNear(p *program, port int) (net.Listener, error) {
 }
 
 // tell prints where to go, who is there, and what to expect.
-func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler) error {
+func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler, administer string) error {
 	base := cfg.BaseURLs[0]
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nThe demo is ready:  %s\n", base)
 	fmt.Fprintf(&text, "A portal behind it:  %s\n", cfg.Portals[0])
-	fmt.Fprintf(&text, "Every page's states: %s/dev/pages\n\n", base)
+	fmt.Fprintf(&text, "Every page's states: %s/dev/pages\n", base)
+	fmt.Fprintf(&text, "Become its owner:    %s\n\n", administer)
 	text.WriteString("Click \"Acme\" at either, choose one of these people at the demo identity provider, and expect:\n\n")
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, person := range demo.Cast() {

@@ -154,7 +154,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 	h.flow = login.New(login.Config{
 		Store: h.store, Clock: p.clock, Log: log, Base: cfg.Bases()[0], Limits: limits,
 		Verifications:  cfg.Limits.Verifications,
-		AskForMetadata: h.upkeep.Ask, Metrics: h.metrics,
+		AskForMetadata: h.upkeep.Ask, Published: h.upkeep.Published, Metrics: h.metrics,
 		Times: login.Times{
 			Session: cfg.Session.Length, Idle: cfg.Session.Idle,
 			Elevation: cfg.Session.Elevation, Pending: cfg.Session.Pending,

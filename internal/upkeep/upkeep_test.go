@@ -570,3 +570,27 @@ func TestARecordWithAPinnedKeyTakesNoUnsignedMetadata(t *testing.T) {
 		t.Errorf("unsigned metadata: %v", err)
 	}
 }
+
+func TestTheTraceOfAnUnknownKeySaysWhatTheMetadataHas(t *testing.T) {
+	w := newWorld(t)
+	w.apply("")
+	moved := idp("new")
+	moved.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://moved.example/login"}}
+	nobodys, waiting := strings.Repeat("ab", 32), saml.Fingerprint(moved.Certificates[0])
+	if said := w.Published(t.Context(), "acme", waiting); !strings.Contains(said, "does not have this certificate") {
+		t.Errorf("before it is published: %q", said)
+	}
+	w.publishes(moved)
+	w.refresh()
+	if said := w.Published(t.Context(), "acme", waiting); !strings.Contains(said, "waits for approval since 20") || !strings.Contains(said, "idms metadata status acme") {
+		t.Errorf("while it waits: %q", said)
+	}
+	if said := w.Published(t.Context(), "acme", nobodys); !strings.Contains(said, "does not have this certificate") {
+		t.Errorf("of a certificate that nobody publishes: %q", said)
+	}
+	for _, nothing := range []string{w.Published(t.Context(), "acme", ""), w.Published(t.Context(), "nobody", waiting)} {
+		if nothing != "" {
+			t.Errorf("it says %q", nothing)
+		}
+	}
+}
