@@ -577,6 +577,10 @@ func TestTheTraceOfAnUnknownKeySaysWhatTheMetadataHas(t *testing.T) {
 	moved := idp("new")
 	moved.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://moved.example/login"}}
 	nobodys, waiting := strings.Repeat("ab", 32), saml.Fingerprint(moved.Certificates[0])
+	if said := w.Published(t.Context(), "acme", waiting); !strings.Contains(said, "could not be read yet") {
+		t.Errorf("before it is read again: %q", said)
+	}
+	w.refresh()
 	if said := w.Published(t.Context(), "acme", waiting); !strings.Contains(said, "does not have this certificate") {
 		t.Errorf("before it is published: %q", said)
 	}
