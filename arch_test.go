@@ -94,7 +94,7 @@ var libraries = []library{
 	{"echo", []string{"github.com/labstack/echo"}},
 	{"huma", []string{"github.com/danielgtaylor/huma"}},
 	{"gorm", []string{"gorm.io"}},
-	{"sqlite", []string{"modernc.org", "gorm.io/driver/sqlite"}},
+	{"sqlite", []string{"modernc.org", "github.com/libtnb/sqlite"}},
 	{"pgx", []string{"github.com/jackc/pgx"}},
 	{"goose", []string{"github.com/pressly/goose"}},
 	{"river", []string{"github.com/riverqueue/river"}},
