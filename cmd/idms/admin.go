@@ -57,7 +57,10 @@ func (c adminListCommand) Run(p *program) error {
 }
 
 func adminState(one store.Administrator) string {
+	enabled := one.Account.State == "" || one.Account.State == users.Enabled
 	switch {
+	case !one.Able && one.Local && enabled:
+		return "no password yet"
 	case !one.Able:
 		return "cannot log in"
 	case one.SecondFactor:
@@ -74,6 +77,20 @@ type adminCreateCommand struct {
 	Email    string `required:"" help:"E-mail address." placeholder:"ADDRESS"`
 	Role     string `enum:"owner,editor,reader" default:"owner" help:"owner, editor or reader."`
 	Reason   string `help:"For the audit trail."`
+	publicAddress
+}
+
+// publicAddress is where the addresses lead that are printed for people.
+type publicAddress struct {
+	BaseURL string `help:"Public address of the service, when the configuration does not say it." placeholder:"URL"`
+}
+
+// settings are those that take the place of the configuration's.
+func (a publicAddress) settings() map[string]any {
+	if a.BaseURL == "" {
+		return nil
+	}
+	return map[string]any{"base_urls": []string{a.BaseURL}}
 }
 
 func (c adminCreateCommand) Run(p *program) error {
@@ -81,7 +98,7 @@ func (c adminCreateCommand) Run(p *program) error {
 	if err := profile.CheckLocal().Err(); err != nil {
 		return err
 	}
-	h, err := c.make(p)
+	h, err := c.make(p, c.publicAddress)
 	if err != nil {
 		return err
 	}
@@ -99,15 +116,23 @@ type adminUnlockCommand struct {
 	Username     string `arg:"" help:"Username of a local person."`
 	SecondFactor bool   `name:"without-second-factor" help:"Take the authenticator app and the recovery codes away, which are lost."`
 	Reason       string `help:"For the audit trail."`
+	publicAddress
 }
 
 func (c adminUnlockCommand) Run(p *program) error {
-	h, err := c.lookInto(p)
+	cfg, err := c.load(p, c.publicAddress.settings())
+	if err != nil {
+		return err
+	}
+	if err := existing(cfg); err != nil {
+		return err
+	}
+	h, err := p.open(cfg, newLog(p.stderr, cfg))
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	who, err := h.store.Credential(p.ctx, c.Username)
+	who, err := h.local(p, c.Username)
 	if err != nil {
 		return err
 	}
@@ -118,6 +143,15 @@ func (c adminUnlockCommand) Run(p *program) error {
 		}
 	}
 	return h.printPasswordAddress(p, who.Account.ID, by)
+}
+
+// local is the local person of a username, or fault.NotFound.
+func (h *house) local(p *program, username string) (store.Credential, error) {
+	who, err := h.store.Credential(p.ctx, username)
+	if fault.KindOf(err) == fault.NotFound {
+		err = fault.New(fault.NotFound, "There is no local person %q. Who comes through an identity provider has no password here.", username)
+	}
+	return who, err
 }
 
 func (h *house) printPasswordAddress(p *program, userID string, by store.Author) error {
@@ -161,8 +195,8 @@ func (c adminRoleCommand) Run(p *program) error {
 
 // make opens the service's database, and makes it when it is not there yet: the
 // first administrator may be made before the service has ever run.
-func (s settings) make(p *program) (*house, error) {
-	cfg, err := s.load(p, nil)
+func (s settings) make(p *program, at publicAddress) (*house, error) {
+	cfg, err := s.load(p, at.settings())
 	if err != nil {
 		return nil, err
 	}
@@ -212,15 +246,22 @@ func (c adminExemptCommand) Run(p *program) error {
 		return err
 	}
 	defer h.Close()
-	who, err := h.store.Credential(p.ctx, c.Username)
+	who, err := h.local(p, c.Username)
 	if err != nil {
 		return err
 	}
-	by := p.byServer(c.Reason)
+	by, said := p.byServer(c.Reason), fmt.Sprintf("%q: exempt up to and including %s", c.Username, c.Until)
 	if c.End {
-		return h.store.EndExemption(p.ctx, who.Account.ID, by)
+		said = fmt.Sprintf("%q: not exempt", c.Username)
+		err = h.store.EndExemption(p.ctx, who.Account.ID, by)
+	} else {
+		err = h.store.Exempt(p.ctx, who.Account.ID, c.Reason, ends, by)
 	}
-	return h.store.Exempt(p.ctx, who.Account.ID, c.Reason, ends, by)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, said)
+	return err
 }
 
 type adminSetCommand struct {

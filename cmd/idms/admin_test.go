@@ -21,7 +21,7 @@ func TestAnAdministratorIsMadeListedChangedAndLetInFromTheCommandLine(t *testing
 		said string // in either stream
 		args []string
 	}{
-		{"one who cannot log in yet is listed so", exitOK, "cannot log in", []string{"admin", data}},
+		{"one who cannot log in yet is listed so", exitOK, "no password yet", []string{"admin", data}},
 		{"a taken username", exitRefused, "already", []string{"admin", "create", "Grace", "--email", "g@example.test", data}},
 		{"a bad e-mail address", exitUsage, "email", []string{"admin", "create", "eve", "--email", "nowhere", data}},
 		{"a role that there is not", exitUsage, "role", []string{"admin", "create", "eve", "--email", "e@example.test", "--role", "king", data}},
@@ -29,11 +29,12 @@ func TestAnAdministratorIsMadeListedChangedAndLetInFromTheCommandLine(t *testing
 		{"the role shows", exitOK, "editor", []string{"admin", "list", data}},
 		{"nobody", exitRefused, "Nobody by this username", []string{"admin", "role", "mallory", "owner", data}},
 		{"an address for somebody locked out", exitOK, "/door/choose/", []string{"admin", "unlock", "grace", "--without-second-factor", data}},
-		{"an address for nobody", exitRefused, "no such local person", []string{"admin", "unlock", "mallory", data}},
+		{"an address of the service that only a flag of serve names", exitOK, "https://login.example.test/door/choose/", []string{"admin", "unlock", "grace", "--base-url", "https://login.example.test", data}},
+		{"an address for nobody", exitRefused, "no local person \"mallory\"", []string{"admin", "unlock", "mallory", data}},
 		{"an exemption without a reason", exitUsage, "--reason", []string{"admin", "exempt", "grace", "--until", "2999-12-31", data}},
 		{"an exemption that is over", exitUsage, "is over", []string{"admin", "exempt", "grace", "--until", "2001-12-31", "--reason", "x", data}},
-		{"an exemption", exitOK, "", []string{"admin", "exempt", "grace", "--until", "2999-12-31", "--reason", "has no company login", data}},
-		{"its end", exitOK, "", []string{"admin", "exempt", "grace", "--end", data}},
+		{"an exemption", exitOK, `"grace": exempt up to and including 2999-12-31`, []string{"admin", "exempt", "grace", "--until", "2999-12-31", "--reason", "has no company login", data}},
+		{"its end", exitOK, `"grace": not exempt`, []string{"admin", "exempt", "grace", "--end", data}},
 		{"enforcing what is not proved", exitRefused, "identity provider", []string{"admin", "set", "--single-sign-on", "enforced", data}},
 		{"shutting the door", exitOK, "back door: shut", []string{"admin", "set", "--back-door", "shut", data}},
 		{"the settings", exitOK, "single sign-on: optional\nback door: shut", []string{"admin", "set", data}},

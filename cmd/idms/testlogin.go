@@ -12,20 +12,16 @@ type testCommand struct {
 	settings
 	Record  string `arg:"" help:"Key of the record."`
 	Version int    `help:"Which of its versions; the one in force when not given." placeholder:"N"`
-	BaseURL string `help:"Public address of the service, when the configuration does not say it." placeholder:"URL"`
 	NoWait  bool   `help:"Print the address and end; --result tells how it ended."`
 	Result  string `help:"Print how the test by this reference ended, instead of asking for one." placeholder:"REF"`
+	publicAddress
 }
 
 // lookEvery is the pause between two looks at a test that is under way.
 const lookEvery = 250 * time.Millisecond
 
 func (c testCommand) Run(p *program) error {
-	more := map[string]any{}
-	if c.BaseURL != "" {
-		more["base_urls"] = []string{c.BaseURL}
-	}
-	cfg, err := c.load(p, more)
+	cfg, err := c.load(p, c.publicAddress.settings())
 	if err != nil {
 		return err
 	}

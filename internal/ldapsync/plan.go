@@ -339,7 +339,7 @@ func (p *Plan) Candidates() (people, groups []ID) {
 // these settings, exactly these accounts and groups linked, people shut out and
 // memberships and groups taken. What only adds or updates is not in it: it would
 // be applied without being asked for a minute later, and in a company somebody
-// joins every minute. docs/decisions/0016 has the reasons.
+// joins every minute. docs/decisions/0018 has the reasons.
 func (p *Plan) Hash(fingerprint string) string {
 	sum := sha256.New()
 	write := func(parts ...string) {
