@@ -367,6 +367,49 @@ func TestARecordThatMakesAdministratorsIsForOwnersToChange(t *testing.T) {
 	}
 }
 
+func TestARecordOfAnAdministratorIsForTheirEqualsToChangeHoweverTheyBecameOne(t *testing.T) {
+	h := onSQLite(t)
+	h.saveAs(roles.Owner)
+	var b browser
+	h.logIn(&b)
+	by := func(role roles.Role) store.Author { return store.Author{Role: role, Who: "eve", Now: *h.now} }
+	ada := h.visitor(&b).Account.ID
+	denied := func(what string, err error) {
+		t.Helper()
+		if fault.KindOf(err) != fault.Denied {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	label := func(text string) func(*idms.Record) { return func(r *idms.Record) { r.Button.Label = text } }
+	if err := h.store.AddMember(t.Context(), roles.Editor.Group(), ada, by(roles.Owner)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.trySave(roles.Editor, label("by an equal")); err != nil {
+		t.Errorf("an editor changes the record of an editor: %v", err)
+	}
+	if err := h.store.AddMember(t.Context(), roles.Owner.Group(), ada, by(roles.Owner)); err != nil {
+		t.Fatal(err)
+	}
+	denied("an editor changes the record of an owner", h.trySave(roles.Editor, label("by an editor")))
+	corp, err := h.store.Edition(t.Context(), "corp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.store.DeleteRecord(t.Context(), "corp", corp.Version, by(roles.Editor), store.How{})
+	denied("an editor deletes it", err)
+	if err := h.trySave(roles.Owner, label("by an owner")); err != nil {
+		t.Errorf("an owner changes it: %v", err)
+	}
+
+	_, err = h.store.EndSessionsOfUser(t.Context(), ada, by(roles.Editor))
+	denied("an editor ends an owner's sessions", err)
+	_, err = h.store.EndSessionByID(t.Context(), h.visitor(&b).Session.ID, by(roles.Editor))
+	denied("an editor ends one of them", err)
+	if ended, err := h.store.EndSessionByID(t.Context(), h.visitor(&b).Session.ID, by(roles.Owner)); err != nil || !ended {
+		t.Errorf("an owner ends it: %v, %v", ended, err)
+	}
+}
+
 func TestS44NoChangeTakesTheLastOwnerAway(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *house) {
 		h.saveAs(roles.Owner, adminRecord)

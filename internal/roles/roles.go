@@ -41,6 +41,15 @@ func (r Role) Group() string {
 	return "idms-" + string(r) + "s"
 }
 
+// Groups are the keys of the built-in groups, the least role's first.
+func Groups() []string {
+	keys := make([]string, len(ascending))
+	for i, role := range ascending {
+		keys[i] = role.Group()
+	}
+	return keys
+}
+
 // GroupName is what people call that group.
 func (r Role) GroupName() string {
 	return map[Role]string{Reader: "Readers of idms", Editor: "Editors of idms", Owner: "Owners of idms"}[r]

@@ -343,10 +343,10 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	if err != nil {
 		return err
 	}
-	if err := mayChange(record, by); err != nil {
+	record.ID, record.Version = before.ID, before.Version
+	if err := tx.mayChange(record, by); err != nil {
 		return err
 	}
-	record.ID, record.Version = before.ID, before.Version
 	event := audit.Event{At: by.Now, Action: audit.RecordChanged, Who: by.Who, Reason: by.Reason, Record: record.Key, Changes: changes}
 	difference := Difference{Key: record.Key, Name: record.Name, Kind: Changed, Fields: changes}
 	isNew := before.ID == ""
@@ -361,7 +361,7 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 		if err != nil {
 			return err
 		}
-		if err := mayChange(former, by); err != nil {
+		if err := tx.mayChange(former, by); err != nil {
 			return err
 		}
 		difference.Warnings, state = record.WarningsOfReplacing(former), former.State
@@ -401,9 +401,10 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	return nil
 }
 
-// mayChange keeps a record that makes administrators for owners: whoever changes
-// its provider, its mapping or its rules could make themselves one.
-func mayChange(record idms.Record, by Author) error {
+// mayChange keeps a record that makes administrators for owners, and one through
+// which an administrator comes for those who may do as much: whoever changes its
+// provider, its mapping or its rules could make themselves one, or log in as one.
+func (tx *Tx) mayChange(record idms.Record, by Author) error {
 	if by.Role.May(roles.Owner) {
 		return nil
 	}
@@ -411,6 +412,18 @@ func mayChange(record idms.Record, by Author) error {
 		if isBuiltIn(groups.Group{Key: association.Group}) {
 			return fault.New(fault.Denied, "The record %s makes administrators, by its association %s. Only an owner may change it.", record.Key, association.Key)
 		}
+	}
+	if record.ID == "" { // a new one has nobody yet
+		return nil
+	}
+	var held []string
+	err := tx.db.Raw("SELECT DISTINCT m.group_key FROM membership_sources m JOIN users u ON u.id = m.user_id WHERE u.record_id = ? AND m.group_key IN ?",
+		record.ID, roles.Groups()).Scan(&held).Error
+	if err != nil {
+		return wrap(err, "find the administrators of a record")
+	}
+	if role := roles.Of(held); role != roles.None && !by.Role.May(role) {
+		return fault.New(fault.Denied, "Somebody who administers idms as %s comes through the record %s. Only somebody who may do as much may change it.", role, record.Key)
 	}
 	return nil
 }

@@ -345,6 +345,9 @@ func (s *Store) EndSessionsOfUser(ctx context.Context, userID string, by Author)
 		if err != nil {
 			return err
 		}
+		if err := tx.mayTouch(account.ID, by); err != nil {
+			return err
+		}
 		ids, err := tx.EndSessionsOfPerson(account.ID)
 		if ended = len(ids); err != nil || ended == 0 {
 			return err

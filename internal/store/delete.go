@@ -22,7 +22,7 @@ func (tx *Tx) deleteRecord(row documentRow, by Author, applied *Applied) error {
 	if err != nil {
 		return err
 	}
-	if err := mayChange(record, by); err != nil {
+	if err := tx.mayChange(record, by); err != nil {
 		return err
 	}
 	difference := Difference{Key: record.Key, Name: record.Name, Kind: Deleted, Version: record.Version + 1}

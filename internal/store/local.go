@@ -411,15 +411,11 @@ func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
 		Password      bool
 		Authenticator bool
 	}
-	var keys []string
-	for _, role := range roles.All() {
-		keys = append(keys, role.Group())
-	}
 	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key,
 			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL AS authenticator
 		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
 			LEFT JOIN credentials c ON c.user_id = u.id
-		WHERE m.group_key IN ? ORDER BY u_username, u_id`, keys).Scan(&rows).Error
+		WHERE m.group_key IN ? ORDER BY u_username, u_id`, roles.Groups()).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "list the administrators")
 	}

@@ -262,6 +262,9 @@ func (s *Store) EndSessionByID(ctx context.Context, id string, by Author) (ended
 		if ended = len(found) == 1; err != nil || !ended {
 			return err
 		}
+		if err := tx.mayTouch(found[0].UserID, by); err != nil {
+			return err
+		}
 		if _, err := tx.EndSessions([]string{id}); err != nil {
 			return err
 		}
