@@ -72,8 +72,8 @@ func (f *Flow) Knock(ctx context.Context, knock Knock) (Ticket, error) {
 		if used, err := second.use(tx, who.Account.ID); err != nil || !used {
 			return cmp.Or(err, errStaysOut)
 		}
-		if err := tx.ForgetFailures(who.Account.ID); err != nil {
-			return err
+		if alone, err := tx.ForgetFailures(who.Account.ID, who.Failures); err != nil || !alone {
+			return cmp.Or(err, errStaysOut)
 		}
 		event := audit.Event{At: now, Action: audit.BackDoorUsed, Alarm: true, Address: knock.Address,
 			Record: idms.LocalKey, User: who.Account.ID, Changes: second.changes()}
@@ -86,7 +86,7 @@ func (f *Flow) Knock(ctx context.Context, knock Knock) (Ticket, error) {
 		ticket, err = f.openLocal(tx, who.Account, second.asked, now)
 		return err
 	})
-	if err == errStaysOut { // the code was used already, or is nobody's
+	if err == errStaysOut { // the code was used already, or is nobody's, or there were other attempts meanwhile
 		return Ticket{}, f.staysOut(ctx, who, knock, now)
 	}
 	return ticket, err
@@ -104,10 +104,11 @@ func exempt(who store.Credential, now time.Time) bool {
 // staysOut counts a failure. The audit trail hears of it once, when the account
 // begins to be slow: otherwise anybody could fill it.
 func (f *Flow) staysOut(ctx context.Context, who store.Credential, knock Knock, now time.Time) error {
-	if err := f.Store.NoteFailure(ctx, who.Account.ID, now); err != nil {
+	failures, err := f.Store.NoteFailure(ctx, who.Account.ID, now)
+	if err != nil {
 		return err
 	}
-	if door.Wait(who.Failures) == 0 && door.Wait(who.Failures+1) > 0 {
+	if door.Wait(failures-1) == 0 && door.Wait(failures) > 0 {
 		err := f.Store.Audit(ctx, audit.Event{At: now, Action: audit.BackDoorRefused, Alarm: true, Address: knock.Address,
 			Record: idms.LocalKey, User: who.Account.ID, Reason: "several wrong passwords or codes in a row; further attempts have to wait"})
 		if err != nil {
@@ -343,6 +344,16 @@ func (f *Flow) RemoveAuthenticator(ctx context.Context, token, password string) 
 	}
 	if !right {
 		return f.staysOut(ctx, has, Knock{}, now)
+	}
+	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
+		alone, err := tx.ForgetFailures(has.Account.ID, has.Failures)
+		if err == nil && !alone {
+			err = errStaysOut
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return f.Store.SetAuthenticator(ctx, has.Account.ID, "", 0, nil, store.Author{Now: now})
 }

@@ -239,6 +239,42 @@ func TestGuessingSlowsAnAccountDownAndLocksNobodyOutForGood(t *testing.T) {
 	}
 }
 
+func TestGuessesMadeAtOnceAreNotFree(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		h.owner()
+		before, err := h.store.Credential(t.Context(), "grace")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const guesses = 12
+		var all sync.WaitGroup
+		for range guesses {
+			all.Go(func() {
+				_, err := h.Knock(t.Context(), login.Knock{Username: "grace", Password: "wrong wrong wrong"})
+				if fault.KindOf(err) != fault.Denied {
+					t.Errorf("a guess: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		refusals := slices.DeleteFunc(h.events(t), func(e audit.Event) bool { return e.Action != audit.BackDoorRefused })
+		if len(refusals) != 1 {
+			t.Errorf("%d guesses at once are %d events: %+v", guesses, len(refusals), refusals)
+		}
+		// A right guess that began before the wrong ones ended is one of them.
+		err = h.store.InTx(t.Context(), func(tx *store.Tx) error {
+			alone, err := tx.ForgetFailures(before.Account.ID, before.Failures)
+			if err == nil && alone {
+				t.Error("what was seen before other guesses counts")
+			}
+			return err
+		})
+		if after, _ := h.store.Credential(t.Context(), "grace"); err != nil || after.Failures > guesses || after.Failures <= 5 {
+			t.Errorf("%d failures after %d guesses: %v", after.Failures, guesses, err)
+		}
+	})
+}
+
 func TestS50WhereSingleSignOnIsEnforcedPasswordsAreForAdministratorsAndExemptPeople(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *house) {
 		h.owner()

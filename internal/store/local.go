@@ -294,10 +294,12 @@ func (tx *Tx) setPassword(userID, hash string, by Author) error {
 		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}})
 }
 
-// NoteFailure counts a wrong password or code.
-func (s *Store) NoteFailure(ctx context.Context, userID string, now time.Time) error {
-	return wrap(s.write.WithContext(ctx).Exec("UPDATE credentials SET failures = failures + 1, failed = ? WHERE user_id = ?",
-		micros(now), userID).Error, "count a failure")
+// NoteFailure counts a wrong password or code, and returns how many there are in a
+// row: of any number of processes, each gets another number.
+func (s *Store) NoteFailure(ctx context.Context, userID string, now time.Time) (failures int, err error) {
+	err = s.write.WithContext(ctx).Raw("UPDATE credentials SET failures = failures + 1, failed = ? WHERE user_id = ? RETURNING failures",
+		micros(now), userID).Scan(&failures).Error
+	return failures, wrap(err, "count a failure")
 }
 
 // SetAuthenticator keeps the secret of an app that has proved itself with the code
@@ -362,9 +364,12 @@ func (tx *Tx) UseStep(userID string, step int64) (bool, error) {
 	return done.RowsAffected == 1, wrap(done.Error, "use a code")
 }
 
-// ForgetFailures is what a login that worked does, in its transaction.
-func (tx *Tx) ForgetFailures(userID string) error {
-	return wrap(tx.db.Exec("UPDATE credentials SET failures = 0 WHERE user_id = ? AND failures > 0", userID).Error, "forget failures")
+// ForgetFailures is what a login that worked does, in its transaction. It is false
+// when there are others than were seen before the password was looked at: somebody
+// else was guessing meanwhile, and guesses made at once must not each be free.
+func (tx *Tx) ForgetFailures(userID string, seen int) (bool, error) {
+	done := tx.db.Exec("UPDATE credentials SET failures = 0 WHERE user_id = ? AND failures = ?", userID, seen)
+	return done.RowsAffected == 1, wrap(done.Error, "forget failures")
 }
 
 // Exempt lets a local or other person in by password until an end (S51); it takes
