@@ -14,6 +14,7 @@ import (
 type Recorded struct {
 	Account     users.Account
 	Memberships []groups.Membership
+	LastOwner   bool // as in Known (S44)
 
 	// Of the assertion there is what a decision reads: NameID, context, issuer,
 	// session index and attributes. It proves nothing any more.
@@ -37,7 +38,7 @@ func (p *Policy) SamePerson(r Recorded) bool {
 // that takes its groups from a directory changes none: the next sync does (S37).
 func (p *Policy) Apply(r Recorded, directory *Directory, now time.Time) Decision {
 	decision := p.Decide(r.Assertion, Known{
-		Now: now, Purpose: Reapply, Account: &r.Account, Memberships: r.Memberships, Directory: directory,
+		Now: now, Purpose: Reapply, Account: &r.Account, Memberships: r.Memberships, LastOwner: r.LastOwner, Directory: directory,
 	})
 	if p.record.Association == FromDirectory && decision.Admitted {
 		decision.Changes, decision.Groups = nil, nil

@@ -488,3 +488,20 @@ func TestS44NoChangeTakesTheLastOwnerAway(t *testing.T) {
 		}
 	})
 }
+
+func TestS44ApplyingTheRulesNowKeepsTheLastOwner(t *testing.T) {
+	h := onSQLite(t)
+	h.saveAs(roles.Owner, adminRecord)
+	var b browser
+	h.logIn(&b)
+	ada := h.visitor(&b).Account.ID
+	h.saveAs(roles.Owner, adminRecord, func(r *idms.Record) {
+		r.Associations[0].Attribute, r.Associations[0].UpdateOnLogin = "nobody brings it", true
+	})
+	if _, err := h.Reapply(t.Context(), ada, login.How{By: store.Author{Role: roles.Owner, Who: "test", Now: *h.now}}); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := h.store.HasOwner(t.Context()); err != nil || !has {
+		t.Errorf("applying the rules took the last owner away: %v", err)
+	}
+}

@@ -141,7 +141,7 @@ func (r *reapplying) decide(account users.Account) error {
 	if known.Account == nil || known.Account.ID != account.ID {
 		return fault.New(fault.NotFound, "There is no person %q.", account.ID)
 	}
-	r.known = idms.Recorded{Account: *known.Account, Memberships: known.Memberships}
+	r.known = idms.Recorded{Account: *known.Account, Memberships: known.Memberships, LastOwner: known.LastOwner}
 	r.known.Assertion, r.known.At, r.known.Until, err = r.tx.RecordedAssertion(account.ID)
 	if err != nil {
 		return err
