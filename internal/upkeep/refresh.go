@@ -102,7 +102,9 @@ func (u *Upkeep) Refresh(ctx context.Context, key string) (Refreshed, error) {
 // taken over.
 func (u *Upkeep) read(ctx context.Context, record idms.Record, source *store.MetadataSource) (found saml.IdP, trusted bool, err error) {
 	known := fetch.Known{ETag: source.ETag, Modified: source.Modified}
-	if record.SAML.Metadata == "" {
+	if record.SAML.Metadata == "" || source.Waiting != "" {
+		// What waits is read anew, since "unchanged" would not say whether it came
+		// from here, or was signed, back then.
 		known = fetch.Known{}
 	}
 	document, err := u.Fetch.Get(ctx, record.SAML.MetadataURL, known)
@@ -111,14 +113,9 @@ func (u *Upkeep) read(ctx context.Context, record idms.Record, source *store.Met
 	}
 	source.ETag, source.Modified = document.Known.ETag, document.Known.Modified
 	trusted = sameAddress(record.SAML.MetadataURL, document.URL)
-	if document.Unchanged {
-		// What it said last is what waits, or what is in force.
-		if source.Waiting == "" {
-			found, err = inForce(record)
-			return found, trusted, err
-		}
-		reading, err := saml.ReadMetadata([]byte(source.Waiting), "", nil)
-		return reading.IdP, trusted || len(record.SAML.MetadataCertificates) > 0, err
+	if document.Unchanged { // since it was taken over whole
+		found, err = inForce(record)
+		return found, trusted, err
 	}
 	reading, err := record.SAML.ReadMetadataAt(document.Body)
 	if err != nil {
