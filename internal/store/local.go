@@ -68,6 +68,9 @@ func authenticatorPlace(userID string) []byte { return []byte("credentials/authe
 
 // Credential finds a local person by username, case aside, or fault.NotFound.
 func (s *Store) Credential(ctx context.Context, username string) (Credential, error) {
+	if len(username) > users.MaxField || !storable(username) {
+		return Credential{}, errNoLocal
+	}
 	return s.credential(s.read.WithContext(ctx), "u.username_folded = ?", users.Fold(username))
 }
 
@@ -456,6 +459,10 @@ func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
 // UserID finds the account of a person by record and username, case aside, or
 // fault.NotFound.
 func (s *Store) UserID(ctx context.Context, record, username string) (string, error) {
+	notFound := fault.New(fault.NotFound, "Nobody by this username has come through the record %s.", record)
+	if !storable(record) || !storable(username) {
+		return "", notFound
+	}
 	var ids []string
 	err := s.read.WithContext(ctx).Raw(`SELECT u.id FROM users u JOIN records r ON r.id = u.record_id
 		WHERE r.key = ? AND u.username_folded = ?`, record, users.Fold(username)).Scan(&ids).Error
@@ -463,7 +470,7 @@ func (s *Store) UserID(ctx context.Context, record, username string) (string, er
 		return "", wrap(err, "find a person")
 	}
 	if len(ids) == 0 {
-		return "", fault.New(fault.NotFound, "Nobody by this username has come through the record %s.", record)
+		return "", notFound
 	}
 	return ids[0], nil
 }

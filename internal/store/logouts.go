@@ -65,6 +65,10 @@ func (s *Store) KeepLogout(ctx context.Context, l Logout) error {
 // Logout finds a logout by its handle, with the key of its record. One that had
 // ended at now is fault.NotFound.
 func (s *Store) Logout(ctx context.Context, handle string, now time.Time) (l Logout, recordKey string, err error) {
+	notFound := fault.New(fault.NotFound, "This logout is over.")
+	if !storable(handle) {
+		return Logout{}, "", notFound
+	}
 	var found []struct {
 		Row       logoutRow `gorm:"embedded"`
 		RecordKey string
@@ -75,7 +79,7 @@ func (s *Store) Logout(ctx context.Context, handle string, now time.Time) (l Log
 		return Logout{}, "", wrap(err, "find a logout")
 	}
 	if len(found) == 0 {
-		return Logout{}, "", fault.New(fault.NotFound, "This logout is over.")
+		return Logout{}, "", notFound
 	}
 	row := found[0].Row
 	l = Logout{

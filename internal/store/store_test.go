@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"idms/internal/console"
+	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/rules"
@@ -210,6 +211,23 @@ func TestASQLiteFileThatWasTakenAwayIsNoDatabase(t *testing.T) {
 	must(t, os.Remove(h.path))
 	must(t, os.Rename(h.path+".away", h.path))
 	must(t, s.Ping(ctx))
+}
+
+func TestWhatStrangersTypeIsLookedForAndIsNoFault(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		for _, odd := range []string{"a\x00b", "a\xffb", "\xc3", strings.Repeat("a", 1<<16)} {
+			_, byName := s.Credential(ctx, odd)
+			_, _, byHandle := s.Logout(ctx, odd, noon)
+			_, byKey := s.Edition(ctx, odd)
+			_, byRef := s.TestLogin(ctx, odd)
+			_, byRecord := s.UserID(ctx, odd, odd)
+			for what, err := range map[string]error{"a username": byName, "a logout": byHandle, "a record": byKey, "a test": byRef, "a person": byRecord} {
+				if fault.KindOf(err) != fault.NotFound {
+					t.Errorf("%s called %.9q: %v", what, odd, err)
+				}
+			}
+		}
+	})
 }
 
 func TestASlowStatementIsLoggedWithoutItsValues(t *testing.T) {

@@ -37,7 +37,6 @@ type world struct {
 	mu      sync.Mutex
 	publish []byte // what the address answers; nil is status 500
 	asked   int
-	whole   int // answers that were not "unchanged"
 	date    time.Time
 	moved   string // where the address leads instead; "" is nowhere
 }
@@ -87,7 +86,6 @@ func (w *world) answer(to http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("If-None-Match") == tag:
 		to.WriteHeader(http.StatusNotModified)
 	default:
-		w.whole++
 		to.Write(w.publish)
 	}
 }
