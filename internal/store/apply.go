@@ -110,10 +110,6 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 		if err := tx.lockChanges(); err != nil {
 			return err
 		}
-		owners, err := tx.ableOwners()
-		if err != nil {
-			return err
-		}
 		current, err := tx.currentDocuments()
 		if err != nil {
 			return err
@@ -123,6 +119,13 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 		}
 		going := pruned(file, current, how)
 		if err := tx.lockRecords(idsOf(file.Records, current, going)); err != nil {
+			return err
+		}
+		if err := tx.lockOwners(); err != nil {
+			return err
+		}
+		owners, err := tx.ableOwners()
+		if err != nil {
 			return err
 		}
 		if err := tx.applyGroups(file.Groups, by, &applied); err != nil {

@@ -3,12 +3,14 @@ package store
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"idms/internal/audit"
 	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/users"
 )
 
@@ -156,6 +158,36 @@ func TestSessionsAreEndedByTheirIDAndListedUntilThen(t *testing.T) {
 		}
 		if got := list(SessionFilter{}); got != "grace ada" {
 			t.Errorf("the sessions are %s", got)
+		}
+	})
+}
+
+func TestS44TwoOwnersWhoBlockEachOtherAtOnceLeaveOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		by := Author{Role: roles.Owner, Who: "bob", Now: noon}
+		var owners [2]string
+		for i, name := range []string{"ada", "grace"} {
+			id, err := s.CreateLocal(ctx, users.Profile{Username: name, Email: name + "@example.test"}, roles.Owner, by)
+			must(t, err)
+			must(t, s.SetPassword(ctx, id, "a hash", by))
+			owners[i] = id
+		}
+		for range 10 {
+			var all sync.WaitGroup
+			for _, owner := range owners {
+				all.Go(func() {
+					if _, err := s.Block(ctx, owner, by); err != nil && fault.KindOf(err) != fault.Conflict {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if has, err := s.HasOwner(ctx); err != nil || !has {
+				t.Fatalf("nobody is an owner any more: %v", err)
+			}
+			for _, owner := range owners {
+				must(t, s.Unblock(ctx, owner, by))
+			}
 		}
 	})
 }

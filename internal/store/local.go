@@ -235,8 +235,12 @@ func (tx *Tx) ableOwners() (int, error) {
 	return tx.count(ableOwners, roles.Owner.Group(), idms.LocalKey)
 }
 
-// lastOwner is true when nobody but this person is an owner who can log in.
+// lastOwner is true when nobody but this person is an owner who can log in, until
+// the transaction ends.
 func (tx *Tx) lastOwner(userID string) (bool, error) {
+	if err := tx.lockOwners(); err != nil {
+		return false, err
+	}
 	others, err := tx.count(ableOwners+" AND u.id <> ?", roles.Owner.Group(), idms.LocalKey, userID)
 	return others == 0, err
 }
@@ -245,6 +249,9 @@ func (tx *Tx) lastOwner(userID string) (bool, error) {
 // was one who can log in and there is none afterwards, nothing changes and the
 // error is fault.Conflict (S44).
 func (tx *Tx) keepingAnOwner(change func() error) error {
+	if err := tx.lockOwners(); err != nil {
+		return err
+	}
 	before, err := tx.ableOwners()
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 // SQLite every transaction is the only writer already, so they are nothing.
 //
 // Taken in this order, so that no two can wait for each other: changes of
-// records, one record, one account.
+// records, one record, one account, owners.
 
 // lockNumber turns a name into a lock. Two names that share a number would only
 // wait for each other.
@@ -31,6 +31,12 @@ func (tx *Tx) lockAccount(recordID, folded string) error {
 // lockChanges lets one change of records or groups in at a time.
 func (tx *Tx) lockChanges() error {
 	return tx.lock("SELECT pg_advisory_xact_lock(?)", lockNumber("changes"))
+}
+
+// lockOwners lets one change of who owns idms in at a time: two at once could take
+// the last two owners away, each for the sake of the other (S44).
+func (tx *Tx) lockOwners() error {
+	return tx.lock("SELECT pg_advisory_xact_lock(?)", lockNumber("owners"))
 }
 
 // lockRecords waits until no login through these records is under way, and
