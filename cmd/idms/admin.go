@@ -137,6 +137,11 @@ func (c adminUnlockCommand) Run(p *program) error {
 		return err
 	}
 	by := p.byServer(c.Reason)
+	if who.Account.State == users.Blocked {
+		if err := h.store.Unblock(p.ctx, who.Account.ID, by); err != nil {
+			return err
+		}
+	}
 	if c.SecondFactor && who.Authenticator != "" {
 		if err := h.store.SetAuthenticator(p.ctx, who.Account.ID, "", 0, nil, by); err != nil {
 			return err

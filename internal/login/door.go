@@ -228,6 +228,9 @@ func (f *Flow) Invited(ctx context.Context, token string) (Invited, error) {
 		return Invited{First: true}, nil
 	}
 	who, err := f.Store.CredentialOf(ctx, address.UserID)
+	if err == nil && !enabled(who.Account) {
+		err = errNoInvitation
+	}
 	return Invited{Username: who.Account.Username}, err
 }
 

@@ -350,6 +350,29 @@ func TestS52AShutDoorStillOpensToAOneTimeAddress(t *testing.T) {
 	}
 }
 
+func TestWhoIsBlockedChoosesNoPassword(t *testing.T) {
+	h := onSQLite(t)
+	h.owner()
+	id := h.local("eve", roles.None)
+	by := store.Author{Role: roles.Owner, Who: "test", Now: *h.now}
+	token, err := h.PasswordAddress(t.Context(), id, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.Block(t.Context(), id, by); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: password}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a blocked person at a one-time address: %v", err)
+	}
+	if err := h.store.Unblock(t.Context(), id, by); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: password}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an address that was made before a block: %v", err)
+	}
+}
+
 func TestANewPasswordEndsTheSessionsOfTheOldOne(t *testing.T) {
 	h := onSQLite(t)
 	former := h.owner()

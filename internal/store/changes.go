@@ -311,6 +311,9 @@ func (s *Store) setState(ctx context.Context, userID string, to users.State, act
 		event := audit.Event{At: by.Now, Action: action, Who: by.Who, Reason: by.Reason, Record: record, User: account.ID,
 			Changes: []audit.Change{{Field: "state", From: string(from), To: string(to)}}}
 		if to != users.Enabled {
+			if err := tx.db.Delete(&oneTimeRow{}, "user_id = ?", userID).Error; err != nil {
+				return wrap(err, "forget one-time addresses")
+			}
 			if ended, err = endSessions(tx.db, "user_id = ?", userID); err != nil {
 				return err
 			}
