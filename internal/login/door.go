@@ -312,8 +312,10 @@ func (f *Flow) Factors(ctx context.Context, who Visitor) (Factors, error) {
 
 // AddAuthenticator keeps the secret of an app that has proved itself with a code,
 // and returns recovery codes to be shown once. A code that is not right is
-// fault.Invalid; who is not a local person is fault.NotFound.
-func (f *Flow) AddAuthenticator(ctx context.Context, token, secret, code string) (codes []string, err error) {
+// fault.Invalid, a password that is not theirs fault.Denied: whoever found a
+// session open must not be able to shut its person out. Who is not a local person
+// is fault.NotFound.
+func (f *Flow) AddAuthenticator(ctx context.Context, token, password, secret, code string) (codes []string, err error) {
 	has, err := f.local(ctx, token)
 	if err != nil {
 		return nil, err
@@ -325,6 +327,9 @@ func (f *Flow) AddAuthenticator(ctx context.Context, token, secret, code string)
 	step, ok := door.Code(code, secret, 0, now)
 	if !ok {
 		return nil, fault.New(fault.Invalid, "This is not the code that the app shows for this secret. Scan it again, and type the six digits before they change.")
+	}
+	if err := f.provesPassword(ctx, has, password, now); err != nil {
+		return nil, err
 	}
 	codes, hashes := door.NewRecoveryCodes()
 	return codes, f.Store.SetAuthenticator(ctx, has.Account.ID, secret, step, hashes, store.Author{Now: now})
@@ -338,6 +343,15 @@ func (f *Flow) RemoveAuthenticator(ctx context.Context, token, password string) 
 		return err
 	}
 	now := f.Clock()
+	if err := f.provesPassword(ctx, has, password, now); err != nil {
+		return err
+	}
+	return f.Store.SetAuthenticator(ctx, has.Account.ID, "", 0, nil, store.Author{Now: now})
+}
+
+// provesPassword is nil when the password is the person's, and nobody has failed
+// with another one meanwhile. Wrong ones count as they do at the door.
+func (f *Flow) provesPassword(ctx context.Context, has store.Credential, password string, now time.Time) error {
 	if now.Before(has.Failed.Add(door.Wait(has.Failures))) {
 		return errStaysOut
 	}
@@ -348,17 +362,13 @@ func (f *Flow) RemoveAuthenticator(ctx context.Context, token, password string) 
 	if !right {
 		return f.staysOut(ctx, has, Knock{}, now)
 	}
-	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
+	return f.Store.InTx(ctx, func(tx *store.Tx) error {
 		alone, err := tx.ForgetFailures(has.Account.ID, has.Failures)
 		if err == nil && !alone {
 			err = errStaysOut
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return f.Store.SetAuthenticator(ctx, has.Account.ID, "", 0, nil, store.Author{Now: now})
 }
 
 // local is the local person whose session this is, or fault.NotFound.

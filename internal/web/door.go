@@ -221,12 +221,14 @@ func (s *Site) security(c echo.Context, status int, problem string, codes []stri
 func (s *Site) addAuthenticator(c echo.Context) error {
 	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, smallPost)
 	secret := c.Request().PostFormValue("secret")
-	codes, err := s.Flow.AddAuthenticator(c.Request().Context(), read(c, sessionCookie), secret, c.Request().PostFormValue("code"))
+	codes, err := s.Flow.AddAuthenticator(c.Request().Context(), read(c, sessionCookie), c.Request().PostFormValue("password"), secret, c.Request().PostFormValue("code"))
 	switch fault.KindOf(err) {
 	case fault.NotFound:
 		return toLogin(c)
 	case fault.Invalid:
 		return s.security(c, http.StatusUnprocessableEntity, fault.Sentence(err), nil, secret)
+	case fault.Denied:
+		return s.security(c, http.StatusForbidden, fault.Sentence(err), nil, secret)
 	}
 	if err != nil {
 		return err

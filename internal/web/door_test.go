@@ -67,7 +67,11 @@ func TestASecondFactorIsSetUpAndThenAskedFor(t *testing.T) {
 	if p.status != http.StatusUnprocessableEntity || p.page.Find(`input[name="secret"]`).AttrOr("value", "") != secret {
 		t.Errorf("a wrong code answers %d, or with another secret:\n%s", p.status, p.text)
 	}
-	p.post(t, "/security/authenticator", url.Values{"secret": {secret}, "code": {code}})
+	p.post(t, "/security/authenticator", url.Values{"secret": {secret}, "code": {code}, "password": {"crate anvil pond quilt"}})
+	if p.status != http.StatusForbidden || p.page.Find(`input[name="secret"]`).AttrOr("value", "") != secret {
+		t.Errorf("without the right password it answers %d, or with another secret:\n%s", p.status, p.text)
+	}
+	p.post(t, "/security/authenticator", url.Values{"secret": {secret}, "code": {code}, "password": {"crate anvil pond quill"}})
 	codes := p.page.Find(".codes code").Map(func(_ int, one *goquery.Selection) string { return one.Text() })
 	if p.status != http.StatusOK || len(codes) != 10 {
 		t.Fatalf("setting up the app answers %d, with %d recovery codes:\n%s", p.status, len(codes), p.text)
