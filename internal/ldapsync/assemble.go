@@ -33,29 +33,29 @@ func (r *reading) assemble() (Snapshot, error) {
 // share an id or a username: which of both is meant nobody can know. places
 // tells where each went.
 func (r *reading) sortPeople() (places []uint32, people []Person) {
-	places = make([]uint32, len(r.people))
+	places = make([]uint32, r.people.count)
 	drop := func(place uint32, why string) {
 		if places[place] == dropped {
 			return
 		}
 		places[place] = dropped
-		one := r.people[place]
+		one := r.people.at(place)
 		r.skipAs(one.DN, unusableFor(one.ID, "%s", why))
 	}
 
-	byUsername := inOrder(len(r.people), func(i int) uint64 { return r.usernames[i] }, func(a, b uint32) int { return 0 })
+	byUsername := inOrder(r.people.count, func(i int) uint64 { return r.usernames[i] }, func(a, b uint32) int { return 0 })
 	for _, twins := range runs(byUsername, func(a, b uint32) bool { return r.usernames[a] == r.usernames[b] }) {
 		// One entry that was read twice shares its username with itself.
-		if !slices.ContainsFunc(twins, func(one uint32) bool { return r.people[one].ID != r.people[twins[0]].ID }) {
+		if !slices.ContainsFunc(twins, func(one uint32) bool { return r.people.at(one).ID != r.people.at(twins[0]).ID }) {
 			continue
 		}
 		for _, one := range twins {
 			drop(one, "Another entry has the same username.")
 		}
 	}
-	order := inOrder(len(r.people), func(i int) uint64 { return r.people[i].ID.prefix() },
-		func(a, b uint32) int { return cmp.Compare(r.people[a].ID, r.people[b].ID) })
-	for _, twins := range runs(order, func(a, b uint32) bool { return r.people[a].ID == r.people[b].ID }) {
+	order := inOrder(r.people.count, func(i int) uint64 { return r.people.at(uint32(i)).ID.prefix() },
+		func(a, b uint32) int { return cmp.Compare(r.people.at(a).ID, r.people.at(b).ID) })
+	for _, twins := range runs(order, func(a, b uint32) bool { return r.people.at(a).ID == r.people.at(b).ID }) {
 		for _, one := range twins {
 			drop(one, "Another entry has the same external id.")
 		}
@@ -65,10 +65,10 @@ func (r *reading) sortPeople() (places []uint32, people []Person) {
 	for _, one := range order {
 		if places[one] != dropped {
 			places[one] = uint32(len(people))
-			people = append(people, r.people[one])
+			people = append(people, *r.people.at(one))
 		}
 	}
-	r.people = nil
+	r.people = crowd{}
 	return places, people
 }
 

@@ -25,7 +25,7 @@ import (
 func Compare(record string, s Snapshot, h Holdings, vanished Vanished) *Plan {
 	c := comparison{
 		plan:     &Plan{Record: record, Users: make([]uuid.UUID, len(s.People)), Names: map[uuid.UUID]string{}},
-		snapshot: s, holdings: h, vanished: vanished,
+		snapshot: s, holdings: h, vanished: vanished, beside: h.beside(s.People),
 		accounts: make(map[uuid.UUID]Account, len(h.Accounts)),
 		skipped:  map[ID]bool{}, skippedDN: map[string]bool{},
 	}
@@ -56,6 +56,7 @@ type comparison struct {
 	snapshot Snapshot
 	holdings Holdings
 	vanished Vanished
+	beside   []int32 // see Holdings
 
 	accounts  map[uuid.UUID]Account
 	skipped   map[ID]bool
@@ -82,7 +83,7 @@ func (c *comparison) names() {
 		if person.Profile == nil {
 			continue
 		}
-		held, known := c.holdings.Held(person.ID)
+		held, known := c.holdings.at(c.beside[i])
 		if known && (held.Mark == person.Mark || c.holdings.Protected[held.User] != "") {
 			continue // who stays as they are neither takes a name nor gives one up
 		}
@@ -93,7 +94,7 @@ func (c *comparison) names() {
 		}
 	}
 	isOwn := func(place int, account Account) bool {
-		held, known := c.holdings.Held(c.snapshot.People[place].ID)
+		held, known := c.holdings.at(c.beside[place])
 		return known && held.User == account.User
 	}
 	for name, places := range wanted {
@@ -111,8 +112,7 @@ func (c *comparison) names() {
 			if !taken || c.conflicts[place] != "" || isOwn(place, account) {
 				continue
 			}
-			_, known := c.holdings.Held(c.snapshot.People[place].ID)
-			if account.ID == "" && known {
+			if account.ID == "" && c.beside[place] != nobody {
 				c.conflicts[place] = fmt.Sprintf("The username %q belongs to an account that is not of this directory.", c.snapshot.People[place].Profile.Username)
 				changed = true
 			}
@@ -141,7 +141,7 @@ func (c *comparison) people() {
 		c.plan.People = make([]PersonChange, 0, fresh)
 	}
 	for i, person := range c.snapshot.People {
-		held, known := c.holdings.Held(person.ID)
+		held, known := c.holdings.at(c.beside[i])
 		if known {
 			c.plan.Users[i] = held.User
 			if held.Mark != person.Mark || held.Off != person.Off {
@@ -252,7 +252,7 @@ func stateAfter(was users.State, off Off) (users.State, string) {
 
 // absent finds everybody whom an earlier sync saw and this one did not.
 func (c *comparison) absent() {
-	for _, held := range c.holdings.missing(c.snapshot) {
+	for _, held := range c.holdings.missing(c.beside) {
 		account := c.accounts[held.User]
 		note := func(kind Kind, why string) {
 			c.plan.Notes = append(c.plan.Notes, Note{Kind: kind, ID: held.ID, Username: account.Profile.Username, DN: account.DN, Why: why})
@@ -352,8 +352,8 @@ func (c *comparison) groups() {
 // with until now: new ones, and those who were not read the last time.
 func (c *comparison) arrived() []bool {
 	arrived := make([]bool, len(c.snapshot.People))
-	for i, person := range c.snapshot.People {
-		held, known := c.holdings.Held(person.ID)
+	for i, place := range c.beside {
+		held, known := c.holdings.at(place)
 		arrived[i] = !known || held.Off.vanished()
 	}
 	return arrived
@@ -450,8 +450,8 @@ func (c *comparison) returned() {
 		of[held.Key] = held
 	}
 	leaving := map[string][]uuid.UUID{}
-	for i, person := range c.snapshot.People {
-		held, known := c.holdings.Held(person.ID)
+	for i, place := range c.beside {
+		held, known := c.holdings.at(place)
 		if !known || !held.Off.vanished() {
 			continue
 		}

@@ -17,16 +17,11 @@ type Holdings struct {
 	Groups []HeldGroup // ascending by ID, each once
 	Details
 
-	index map[ID]int32 // places in People; nil: they are searched for
+	index index // of People; empty: they are searched for
 }
 
-// Index makes finding people quicker, when there are many.
-func (h *Holdings) Index() {
-	h.index = make(map[ID]int32, len(h.People))
-	for i, held := range h.People {
-		h.index[held.ID] = int32(i)
-	}
-}
+// Index makes finding people in no order quicker, when there are many.
+func (h *Holdings) Index() { h.index = newIndex(h.People) }
 
 // Held is one person as the last sync left them.
 type Held struct {
@@ -92,12 +87,13 @@ func (h Holdings) Held(id ID) (Held, bool) {
 
 // place of a person in People.
 func (h Holdings) place(id ID) (int, bool) {
-	if h.index != nil {
-		at, ok := h.index[id]
-		return int(at), ok
+	if h.index.slots != nil {
+		return h.index.find(h.People, id)
 	}
-	return slices.BinarySearchFunc(h.People, id, func(held Held, id ID) int { return cmp.Compare(held.ID, id) })
+	return slices.BinarySearchFunc(h.People, id, Held.compare)
 }
+
+func (h Held) compare(id ID) int { return cmp.Compare(h.ID, id) }
 
 func (h Holdings) heldGroup(id ID) (HeldGroup, bool) {
 	at, ok := slices.BinarySearchFunc(h.Groups, id, func(held HeldGroup, id ID) int { return cmp.Compare(held.ID, id) })
@@ -113,8 +109,9 @@ func (h Holdings) Want(s Snapshot) Want {
 	var w Want
 	arrived := make([]bool, len(s.People)) // who was not here at the last sync
 	some := false
+	beside := h.beside(s.People)
 	for i, person := range s.People {
-		held, known := h.Held(person.ID)
+		held, known := h.at(beside[i])
 		arrived[i] = !known || held.Off.vanished()
 		some = some || arrived[i]
 		if known && (held.Mark != person.Mark || held.Off != person.Off) {
@@ -127,7 +124,7 @@ func (h Holdings) Want(s Snapshot) Want {
 			w.Names = append(w.Names, users.Fold(person.Profile.Username))
 		}
 	}
-	for _, held := range h.missing(s) {
+	for _, held := range h.missing(beside) {
 		w.Users = append(w.Users, held.User)
 	}
 	for _, group := range s.Groups {
@@ -145,13 +142,45 @@ func (h Holdings) Want(s Snapshot) Want {
 	return w
 }
 
+// nobody is the place of whom no sync has seen before.
+const nobody = -1
+
+// beside are the places in h.People of the people who were read, or nobody. Both
+// lists are in the order of IDs, so one walk through both finds everybody; who is
+// out of order costs a search.
+func (h Holdings) beside(people []Person) []int32 {
+	places := make([]int32, len(people))
+	at := 0
+	for i, person := range people {
+		if at > 0 && h.People[at-1].ID >= person.ID {
+			at, _ = slices.BinarySearchFunc(h.People, person.ID, Held.compare)
+		}
+		for at < len(h.People) && h.People[at].ID < person.ID {
+			at++
+		}
+		places[i] = nobody
+		if at < len(h.People) && h.People[at].ID == person.ID {
+			places[i] = int32(at)
+		}
+	}
+	return places
+}
+
+// at is who has a place that beside found.
+func (h Holdings) at(place int32) (Held, bool) {
+	if place == nobody {
+		return Held{}, false
+	}
+	return h.People[place], true
+}
+
 // missing are the people whom the directory let in or switched off at the last
-// sync, and who do not stand in the snapshot.
-func (h Holdings) missing(s Snapshot) []Held {
+// sync, and who do not stand in the snapshot, whose people are beside.
+func (h Holdings) missing(beside []int32) []Held {
 	there := make([]bool, len(h.People))
-	for _, person := range s.People {
-		if at, known := h.place(person.ID); known {
-			there[at] = true
+	for _, place := range beside {
+		if place != nobody {
+			there[place] = true
 		}
 	}
 	var missing []Held

@@ -34,6 +34,7 @@ type mapper struct {
 	settings Settings
 	now      time.Time // for accounts that expire
 	room     []byte
+	ids      IDs
 }
 
 func newMapper(s Settings, now time.Time) *mapper { return &mapper{settings: s, now: now} }
@@ -169,7 +170,7 @@ func (m *mapper) id(e entry) (ID, *unusable) {
 	case len(values[0]) > maxID:
 		return "", unusableFor("", "%s, the external id, is longer than %d bytes.", m.settings.ExternalID, maxID)
 	}
-	return ID(values[0]), nil
+	return m.ids.Keep(values[0]), nil
 }
 
 // Instants of Active Directory count 100 ns from 1601 on ([MS-DTYP] 2.3.3).

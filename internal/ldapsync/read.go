@@ -68,7 +68,7 @@ func read(ctx context.Context, s Settings, password string, held func(ID) (Mark,
 	if err := r.readRanges(ctx); err != nil {
 		return Snapshot{}, err
 	}
-	progress(Progress{Phase: Assembling, Host: d.host, Entries: len(r.people) + len(r.groups)})
+	progress(Progress{Phase: Assembling, Host: d.host, Entries: r.people.count + len(r.groups)})
 	snapshot, err := r.assemble()
 	if err != nil {
 		return Snapshot{}, blame(ctx, err, Assembling, 0, d.host)
@@ -85,7 +85,7 @@ type reading struct {
 	held      func(ID) (Mark, bool)
 	progress  func(Progress)
 
-	people    []Person
+	people    crowd
 	usernames []uint64 // digests of folded usernames, by place
 	primary   []key    // of the primary group's SID, by place; only at Active Directory
 	byName    places   // of people
@@ -160,7 +160,7 @@ func (r *reading) takePerson(e entry) error {
 	if mark, ok := r.held(person.ID); !ok || mark != person.Mark {
 		person.keep(e, fields)
 	}
-	place := uint32(len(r.people))
+	place := uint32(r.people.count)
 	if r.directory.settings.isActiveDirectory() {
 		sid, problem := primaryGroup(e, person.ID)
 		if problem != nil {
@@ -169,7 +169,7 @@ func (r *reading) takePerson(e entry) error {
 		}
 		r.primary = append(r.primary, r.keys.of(sid))
 	}
-	r.people = append(r.people, person)
+	r.people.add(person)
 	r.usernames = append(r.usernames, maphash.String(r.seed, users.Fold(string(fields[0].value))))
 	r.byName.put(name, place)
 	return nil

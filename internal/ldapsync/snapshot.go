@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"strings"
 	"time"
 
 	"idms/internal/users"
@@ -10,6 +11,25 @@ import (
 // objectGUID, entryUUID or chosen attribute (L1). Everything else about an
 // entry, its DN included, may change.
 type ID string
+
+// IDs keeps many of them, one behind the other: a few large texts instead of as
+// many small ones as there are people. The zero value is empty.
+type IDs struct{ room strings.Builder }
+
+// idsAtOnce is, in bytes, how much room is made at once, at most.
+const idsAtOnce = 64 << 10
+
+// Keep makes an ID of bytes that belong to somebody else.
+func (k *IDs) Keep(id []byte) ID {
+	if k.room.Cap()-k.room.Len() < len(id) {
+		size := min(idsAtOnce, 2*k.room.Cap())
+		k.room = strings.Builder{}
+		k.room.Grow(max(size, len(id)))
+	}
+	from := k.room.Len()
+	k.room.Write(id)
+	return ID(k.room.String()[from:])
+}
 
 // Mark is a digest of all that a sync would keep of an entry. Two entries with
 // one mark need no write.

@@ -36,14 +36,15 @@ func (s *Store) inBulk(ctx context.Context, use func(b *bulk) error) error {
 		}
 		if s.dialect == onSQLite {
 			// An index that is filled in no order is touched everywhere: pages that
-			// stay in memory are written once, and not each time.
-			if _, err := connection.ExecContext(ctx, fmt.Sprintf("PRAGMA cache_size = -%d", bulkCache)); err != nil {
+			// stay in memory are written once, and not each time. A statement of many
+			// rows keeps each page as it was, to be undone alone; in a file that takes a
+			// third of the time, and in memory it is gone with the statement.
+			if _, err := connection.ExecContext(ctx, fmt.Sprintf("PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY", bulkCache)); err != nil {
 				return err
 			}
 			defer func() {
 				last := context.WithoutCancel(ctx)
-				_, _ = connection.ExecContext(last, "PRAGMA cache_size = -2000") // SQLite's own
-				_, _ = connection.ExecContext(last, "PRAGMA shrink_memory")
+				_, _ = connection.ExecContext(last, "PRAGMA cache_size = -2000; PRAGMA temp_store = DEFAULT; PRAGMA shrink_memory") // SQLite's own
 			}()
 		}
 		return db.Transaction(func(db *gorm.DB) error {

@@ -149,15 +149,16 @@ func (s *Store) Holdings(ctx context.Context, recordID string) (ldapsync.Holding
 // so that each costs as little as it can.
 func (s *Store) heldPeople(ctx context.Context, recordID string) ([]ldapsync.Held, error) {
 	const statement = "SELECT external_id, user_id, mark, off FROM directory_people WHERE record_id = "
-	var list []ldapsync.Held
-	var ids []byte // of all, one behind the other: one text instead of as many as people
-	var ends []int
+	var count int64 // room that need not grow is neither copied nor left behind
+	if err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM directory_people WHERE record_id = ?", recordID).Row().Scan(&count); err != nil {
+		return nil, err
+	}
+	list := make([]ldapsync.Held, 0, count)
+	var ids ldapsync.IDs
 	take := func(id, mark, off []byte, user uuid.UUID) {
-		held := ldapsync.Held{User: user, Off: offOf(off)}
+		held := ldapsync.Held{ID: ids.Keep(id), User: user, Off: offOf(off)}
 		copy(held.Mark[:], mark)
 		list = append(list, held)
-		ids = append(ids, id...)
-		ends = append(ends, len(ids))
 	}
 	if s.dialect == onPostgres {
 		// Sorted below: the rows mostly come in this order, and fetching them by the
@@ -196,13 +197,8 @@ func (s *Store) heldPeople(ctx context.Context, recordID string) ([]ldapsync.Hel
 			return nil, err
 		}
 	}
-	text, begin := ldapsync.ID(ids), 0
-	for i, end := range ends {
-		list[i].ID = text[begin:end]
-		begin = end
-	}
 	slices.SortFunc(list, func(a, b ldapsync.Held) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.Clip(list), nil
+	return list, nil
 }
 
 // offOf keeps one copy of each of the few values there are.
