@@ -272,7 +272,7 @@ func (m *bench) copied(cluster *needs.Cluster) time.Duration {
 		file := filepath.Join(folder, table)
 		m.program(cluster.Program("psql"), "-q", cluster.URL, "-c", `\copy `+table+` TO '`+file+`' (FORMAT binary)`)
 		if table == "records" {
-			m.program(cluster.Program("psql"), "-q", twin, "-c", "DELETE FROM records", "-c", `\copy records FROM '`+file+`' (FORMAT binary)`)
+			m.program(cluster.Program("psql"), "-q", twin, "-c", "DELETE FROM records", "-c", "DELETE FROM groups", "-c", `\copy records FROM '`+file+`' (FORMAT binary)`)
 			continue
 		}
 		in = append(in, "-c", `\copy `+table+` FROM '`+file+`' (FORMAT binary)`)
@@ -292,7 +292,7 @@ func (m *bench) imported() time.Duration {
 	if err := s.Close(); err != nil {
 		m.Fatal(err)
 	}
-	m.program(shell, twin, "DELETE FROM records", "ATTACH '"+m.task.Get("path")+"' AS full", "INSERT INTO records SELECT * FROM full.records")
+	m.program(shell, twin, "DELETE FROM records", "DELETE FROM groups", "ATTACH '"+m.task.Get("path")+"' AS full", "INSERT INTO records SELECT * FROM full.records")
 	script := []string{twin, "PRAGMA synchronous = NORMAL", "PRAGMA foreign_keys = ON", ".mode csv", "BEGIN"}
 	for _, table := range tables {
 		file := filepath.Join(folder, table+".csv")

@@ -277,7 +277,7 @@ func (s *Store) Details(ctx context.Context, record Edition, want ldapsync.Want)
 func accounts(db *gorm.DB, recordID string, want ldapsync.Want, d *ldapsync.Details) error {
 	const statement = `SELECT u.id, u.username, u.email, u.first_name, u.last_name, u.phone, u.state, p.external_id, COALESCE(p.dn, '')
 		FROM users u LEFT JOIN directory_people p ON p.user_id = u.id WHERE u.record_id = ?`
-	seen := map[uuid.UUID]bool{}
+	seen, names := map[uuid.UUID]bool{}, map[string]bool{}
 	read := func(rows *sql.Rows, err error) error {
 		if err != nil {
 			return err
@@ -291,7 +291,7 @@ func accounts(db *gorm.DB, recordID string, want ldapsync.Want, d *ldapsync.Deta
 			}
 			account.ID = ldapsync.ID(external)
 			if !seen[account.User] {
-				seen[account.User] = true
+				seen[account.User], names[users.Fold(p.Username)] = true, true
 				d.Accounts = append(d.Accounts, account)
 			}
 			return nil
@@ -306,7 +306,9 @@ func accounts(db *gorm.DB, recordID string, want ldapsync.Want, d *ldapsync.Deta
 	if err != nil {
 		return err
 	}
-	return inParts(want.Names, func(part []string) error {
+	// Most of those who change keep their usernames, so their owners are here.
+	others := slices.DeleteFunc(slices.Clone(want.Names), func(name string) bool { return names[name] })
+	return inParts(others, func(part []string) error {
 		return read(db.Raw(statement+" AND u.username_folded IN ?", recordID, part).Rows())
 	})
 }
