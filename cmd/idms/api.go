@@ -26,6 +26,7 @@ func (h *house) api(cfg config.Config) (http.Handler, error) {
 			}
 			return warnings
 		},
-		Clock: h.clock, Log: h.log,
+		Directory: h.syncer(),
+		Clock:     h.clock, Log: h.log,
 	})
 }

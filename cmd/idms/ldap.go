@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"idms/internal/directory"
 	"idms/internal/fault"
 	"idms/internal/ldapsync"
+	"idms/internal/roles"
 	"idms/internal/store"
 )
 
@@ -30,7 +30,7 @@ type ldapCommand struct {
 
 // syncer is directory sync on this house.
 func (h *house) syncer() *directory.Sync {
-	return &directory.Sync{Store: h.store, Clock: h.clock, Log: h.log}
+	return &directory.Sync{Store: h.store, Clock: h.clock, Log: h.log, Metrics: h.metrics}
 }
 
 type ldapSyncCommand struct {
@@ -52,7 +52,7 @@ func (c ldapSyncCommand) Run(p *program) error {
 	meter := newMeter(p)
 	report, err := house.syncer().Run(p.ctx, directory.Request{
 		Record: c.Record, Cause: directory.ByCommand, DryRun: c.DryRun, Plan: c.Approve,
-		By:       store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()},
+		By:       store.Author{Role: roles.Owner, Who: whoami(), Reason: c.Reason, Now: p.clock()},
 		Progress: meter.show,
 	})
 	meter.end()
@@ -196,38 +196,9 @@ func (p *program) tellRunJSON(run store.Run, changes each, dryRun bool) error {
 
 // tellRunCSV writes a line for each person, group, changed field and membership.
 func (p *program) tellRunCSV(changes each) error {
-	table := csv.NewWriter(p.stdout)
-	failed := table.Write([]string{"kind", "person", "user", "dn", "group", "name", "field", "from", "to", "why"})
-	line := func(c ldapsync.Change, person, field, from, to string) {
-		fields := []string{string(c.Kind), person, c.User, c.DN, c.Group, c.Name, field, from, to, c.Why}
-		for i := range fields {
-			fields[i] = harmless(fields[i])
-		}
-		failed = errors.Join(failed, table.Write(fields))
-	}
-	err := changes(func(c ldapsync.Change) bool {
-		for _, field := range c.Fields {
-			line(c, c.Person, field.Field, field.From, field.To)
-		}
-		for _, person := range c.People {
-			line(c, person, "", "", "")
-		}
-		if len(c.Fields)+len(c.People) == 0 {
-			line(c, c.Person, "", "", "")
-		}
-		return failed == nil
-	})
-	table.Flush()
-	return errors.Join(err, failed, table.Error())
-}
-
-// harmless keeps a spreadsheet from taking a directory's text for a formula
-// (OWASP: CSV injection).
-func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
+	table := ldapsync.NewTable(p.stdout)
+	err := changes(table.Write)
+	return errors.Join(err, table.Close())
 }
 
 // clean keeps text of a directory from writing on a terminal what it likes.
@@ -426,7 +397,7 @@ func (c ldapApproveCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	if err := house.syncer().Approve(p.ctx, c.Record, c.Hash, store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()}); err != nil {
+	if err := house.syncer().Approve(p.ctx, c.Record, c.Hash, store.Author{Role: roles.Owner, Who: whoami(), Reason: c.Reason, Now: p.clock()}); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "The next run applies the plan %s, if it finds the same one. Have it run now: idms ldap run %s\n", c.Hash, c.Record)
@@ -473,7 +444,7 @@ func (c ldapPasswordCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	if err := house.store.SetBindPassword(p.ctx, c.Record, password, store.Author{Who: whoami(), Now: p.clock()}); err != nil {
+	if err := house.store.SetBindPassword(p.ctx, c.Record, password, store.Author{Role: roles.Owner, Who: whoami(), Now: p.clock()}); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(p.stdout, "Kept, sealed. Look whether it works: idms ldap test "+c.Record)

@@ -11,6 +11,7 @@ import (
 
 	"idms/internal/demo"
 	"idms/internal/directory"
+	"idms/internal/idms"
 	"idms/internal/jobs"
 	"idms/internal/ldapsync"
 	"idms/internal/store"
@@ -227,5 +228,24 @@ func TestProgressIsABarOrALine(t *testing.T) {
 func TestADirectoryCannotWriteOnTheTerminal(t *testing.T) {
 	if got := clean("a\x1b[2Jb\r\u202ec"); got != "a\ufffd[2Jb\ufffd\ufffdc" {
 		t.Errorf("it is printed as %q", got)
+	}
+}
+
+// A record whose schedule cannot be kept any more fails alone, where everybody
+// sees it, and the other jobs go on.
+func TestABrokenScheduleStopsNoOtherJob(t *testing.T) {
+	h := newLDAPDesk(t).house()
+	for _, broken := range []ldapsync.Settings{
+		{Schedule: ldapsync.Schedule{Cron: "0 3 * * *", Zone: "Atlantis/Capital"}},
+		{Schedule: ldapsync.Schedule{Every: "often"}},
+		{Deadline: "late"},
+	} {
+		job := directoryJob(h.syncer(), idms.Record{Key: "umbrella", Directory: &broken})
+		if _, ok := job.Next(store.Job{Since: h.clock()}); !ok || job.Name != directory.JobName("umbrella") || job.Timeout < time.Minute {
+			t.Errorf("the job is %+v", job)
+		}
+		if err := job.Run(t.Context(), h.clock()); err == nil || !strings.Contains(err.Error(), "umbrella is not synced") {
+			t.Errorf("it fails with %v", err)
+		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"idms/internal/directory"
 	"idms/internal/fault"
 	"idms/internal/fetch"
+	"idms/internal/idms"
 	"idms/internal/jobs"
 	"idms/internal/ldapsync"
 	"idms/internal/login"
@@ -277,25 +278,35 @@ func (h *house) directoryJobs(ctx context.Context) ([]jobs.Job, error) {
 	}
 	var list []jobs.Job
 	for _, record := range records {
-		settings := record.Directory.Defaults()
-		schedule, err := directorySchedule(settings.Schedule)
-		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", record.Key, err)
-		}
-		deadline, err := time.ParseDuration(settings.Deadline)
-		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", record.Key, err)
-		}
-		list = append(list, jobs.Job{
-			Name: directory.JobName(record.Key), Schedule: schedule,
-			Timeout: deadline + applyTime,
-			Run: func(ctx context.Context, _ time.Time) error {
-				_, err := sync.Run(ctx, directory.Request{Record: record.Key, Cause: directory.BySchedule})
-				return err
-			},
-		})
+		list = append(list, directoryJob(sync, record))
 	}
 	return list, nil
+}
+
+// directoryJob syncs one record. A schedule that cannot be kept any more, since
+// an update of the system took its time zone away, makes this one job fail,
+// where everybody sees it, and no other.
+func directoryJob(sync *directory.Sync, record idms.Record) jobs.Job {
+	settings := record.Directory.Defaults()
+	job := jobs.Job{
+		Name: directory.JobName(record.Key),
+		Run: func(ctx context.Context, _ time.Time) error {
+			_, err := sync.Run(ctx, directory.Request{Record: record.Key, Cause: directory.BySchedule})
+			return err
+		},
+	}
+	deadline, err := time.ParseDuration(settings.Deadline)
+	job.Timeout = deadline + applyTime
+	if err == nil {
+		job.Schedule, err = directorySchedule(settings.Schedule)
+	}
+	if err != nil {
+		job.Schedule = jobs.Every(time.Hour, syncJitter)
+		job.Run = func(context.Context, time.Time) error {
+			return fmt.Errorf("the record %s is not synced: %w", record.Key, err)
+		}
+	}
+	return job
 }
 
 const (

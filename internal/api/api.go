@@ -26,6 +26,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
 
+	"idms/internal/directory"
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
@@ -43,6 +44,9 @@ type Config struct {
 	// Warn says what of a record only this process's configuration can tell; nil
 	// for nothing.
 	Warn func(idms.Record) fault.Problems
+
+	// Directory syncs records; nil is one over the Flow's store.
+	Directory *directory.Sync
 
 	Clock func() time.Time
 	Log   *slog.Logger
@@ -96,6 +100,9 @@ func newAPI(c Config) (*API, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Directory == nil {
+		c.Directory = &directory.Sync{Store: c.Flow.Store, Clock: c.Clock, Log: c.Log}
+	}
 	a := &API{Config: c, echo: echo.New()}
 	a.echo.Logger.SetOutput(io.Discard) // ours is slog
 	a.echo.HTTPErrorHandler = a.fail
@@ -113,6 +120,7 @@ func newAPI(c Config) (*API, error) {
 	a.traceRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()
+	a.directoryRoutes()
 
 	for _, route := range a.echo.Routes() {
 		if _, ok := allowed[route.Method+" "+route.Path]; !ok && !open[route.Path] {

@@ -17,7 +17,7 @@ import (
 func TestEveryRouteAsksForItsRole(t *testing.T) {
 	h := newHouse(t)
 	of := strings.NewReplacer(base, "", ":key", "nobody", ":rule", "nothing", ":user", "none", ":version", "1",
-		":session", "none", ":ref", "NONE", ":token", "none")
+		":session", "none", ":run", "held", ":hash", "none", ":group", "nothing", ":ref", "NONE", ":token", "none")
 	asked := 0
 	for _, route := range h.api.echo.Routes() {
 		if open[route.Path] {
@@ -57,7 +57,7 @@ func TestTheReferenceHasTheTableOfRoles(t *testing.T) {
 	for route, role := range allowed {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.TrimPrefix(path, base)
-		for _, name := range []string{"key", "rule", "user", "version", "session", "ref", "token"} {
+		for _, name := range []string{"key", "rule", "user", "version", "session", "ref", "token", "run", "hash", "group"} {
 			path = strings.ReplaceAll(path, ":"+name, "{"+name+"}")
 		}
 		for _, list := range []string{"validation_rules", "access_rules", "associations"} {

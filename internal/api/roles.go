@@ -68,6 +68,20 @@ var allowed = map[string]roles.Role{
 	"GET /api/v1/tokens":           roles.Owner,
 	"POST /api/v1/tokens":          roles.Owner,
 	"DELETE /api/v1/tokens/:token": roles.Owner,
+
+	"GET /api/v1/records/:key/directory":                       roles.Reader,
+	"PUT /api/v1/records/:key/directory/password":              roles.Editor,
+	"POST /api/v1/records/:key/directory/test":                 roles.Editor,
+	"POST /api/v1/records/:key/directory/run":                  roles.Editor,
+	"POST /api/v1/records/:key/directory/pause":                roles.Editor,
+	"POST /api/v1/records/:key/directory/resume":               roles.Editor,
+	"GET /api/v1/records/:key/directory/runs":                  roles.Reader,
+	"GET /api/v1/records/:key/directory/runs/:run":             roles.Reader,
+	"GET /api/v1/records/:key/directory/runs/:run/changes":     roles.Reader,
+	"GET /api/v1/records/:key/directory/runs/:run/changes.csv": roles.Reader,
+	// Whoever may widen the limits by changing the record may let a plan through.
+	"POST /api/v1/records/:key/directory/plans/:hash/approve": roles.Editor,
+	"GET /api/v1/users/:user/groups/:group/why":               roles.Reader,
 }
 
 // open are the paths that ask for no token: the description holds no data.

@@ -9,6 +9,7 @@ import (
 
 	"idms/internal/groups"
 	"idms/internal/idms"
+	"idms/internal/ldapsync"
 )
 
 // The schemas of what comes in. They are made of the same types that read it, so
@@ -30,6 +31,9 @@ func nameSchema(t reflect.Type, hint string) string {
 		return "MembershipChange"
 	case reflect.TypeFor[groups.Outcome]():
 		return "GroupOutcome"
+	}
+	if t.PkgPath() == reflect.TypeFor[ldapsync.Change]().PkgPath() {
+		return "Directory" + huma.DefaultSchemaNamer(t, hint)
 	}
 	return huma.DefaultSchemaNamer(t, hint)
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 
 	"idms/internal/fault"
 	"idms/internal/idms"
@@ -75,4 +76,14 @@ func (s *Sync) Scheduled(ctx context.Context) ([]idms.Record, error) {
 		}
 	}
 	return list, nil
+}
+
+// Blame is the code and the sentence of a directory that failed, and false when
+// something else did.
+func Blame(err error) (code, sentence string, ok bool) {
+	of, ok := errors.AsType[*ldapsync.Fault](err)
+	if !ok {
+		return "", "", false
+	}
+	return string(of.Code), of.Sentence, true
 }

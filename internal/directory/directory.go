@@ -20,6 +20,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/ldapsync"
+	"idms/internal/metrics"
 	"idms/internal/store"
 )
 
@@ -29,6 +30,9 @@ type Sync struct {
 	Store *store.Store
 	Clock func() time.Time
 	Log   *slog.Logger
+
+	// Metrics count runs; nil counts none.
+	Metrics *metrics.Metrics
 
 	// Protected are the accounts of a record that no sync touches, and why (L4);
 	// nil are those that the store knows.
@@ -140,7 +144,27 @@ func (s *Sync) Run(ctx context.Context, r Request) (Report, error) {
 	if err != nil {
 		report, err = t.fail(last, err)
 	}
+	s.Metrics.Synced(t.counted(report.Run))
 	return report, errors.Join(err, s.Store.ReleaseLease(last, t.lease))
+}
+
+// counted is a run as it is counted.
+func (t *turn) counted(run store.Run) metrics.Sync {
+	c := metrics.Sync{
+		Record: run.Record, Outcome: string(run.Outcome), Took: run.Ended.Sub(run.Began),
+		People: run.People, Groups: run.Groups, Changes: map[string]int{},
+	}
+	for _, group := range t.snapshot.Groups {
+		c.Memberships += len(group.Members)
+	}
+	if run.Outcome == store.RunApplied || run.Outcome == store.RunPartly {
+		for kind, n := range run.Counts {
+			if kind.Applied() {
+				c.Changes[string(kind)] = n
+			}
+		}
+	}
+	return c
 }
 
 // record finds a record that describes a directory.
@@ -262,11 +286,12 @@ func (t *turn) compare(ctx context.Context) (*ldapsync.Plan, error) {
 	if t.holdings.Details, err = t.Store.Details(ctx, t.edition, t.holdings.Want(t.snapshot)); err != nil {
 		return nil, err
 	}
-	protected := t.Store.Protected
 	if t.Protected != nil {
-		protected = t.Protected
+		t.holdings.Protected, err = t.Protected(ctx, t.edition.ID)
+	} else {
+		t.holdings.Protected, err = t.Store.Protected(ctx, t.edition.ID, t.Clock())
 	}
-	if t.holdings.Protected, err = protected(ctx, t.edition.ID); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	plan := ldapsync.Compare(t.edition.Key, t.snapshot, t.holdings, t.settings.Vanished)

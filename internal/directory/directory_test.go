@@ -537,17 +537,72 @@ func TestNoSyncTakesTheLastOwnerOrMakesOne(t *testing.T) {
 		if report.Run.Counts[ldapsync.Protect] != 1 {
 			s.Errorf("the run counts %v", report.Run.Counts)
 		}
-		// Two owners are not protected, but both at once cannot go.
+		// A second one is protected as well, and so both stay.
 		err = s.Store.SetRole(s.Context(), bob.Account.ID, roles.Owner, store.Author{Who: "bob", Role: roles.Owner, Now: noon})
 		if err != nil {
 			s.Fatal(err)
 		}
 		s.directory.people[1].off = ldapsync.SwitchedOff
+		report = s.sync("", store.RunUnchanged)
+		if report.Run.Counts[ldapsync.Protect] != 2 {
+			s.Errorf("the run counts %v", report.Run.Counts)
+		}
+		// Should nobody be protected, the transaction itself keeps an owner (S44).
+		s.of.Protected = func(context.Context, string) (map[uuid.UUID]string, error) { return nil, nil }
 		if report, err := s.try(Request{}); err == nil || report.Run.Code != "conflict" {
 			s.Errorf("no owner is left: %+v (%v)", report.Run, err)
 		}
-		s.directory.people[1].off = ldapsync.On
-		s.sync("", store.RunApplied)
+	})
+}
+
+// L4: administrators of every role and exempt people are left alone, as long as
+// they are what they are; then the directory has its way.
+func TestAdministratorsAndExemptPeopleAreNeverDisabledByASync(t *testing.T) {
+	onBoth(t, func() *paper { return company(40, 2, 10) }, func(s *site) {
+		s.first()
+		owner := store.Author{Who: "bob", Role: roles.Owner, Now: noon}
+		id := func(name string) string {
+			person, err := s.find(name)
+			if err != nil {
+				s.Fatal(err)
+			}
+			return person.Account.ID
+		}
+		for _, err := range []error{
+			s.Store.SetRole(s.Context(), id("user000000"), roles.Reader, owner),
+			s.Store.SetRole(s.Context(), id("user000001"), roles.Editor, owner),
+			s.Store.Exempt(s.Context(), id("user000002"), "works for us", s.now.Add(time.Hour), owner),
+			s.Store.Exempt(s.Context(), id("user000003"), "worked for us", s.now.Add(-time.Hour), owner),
+		} {
+			if err != nil {
+				s.Fatal(err)
+			}
+		}
+		all := slices.Clone(s.directory.people)
+		s.directory.people = all[1:] // one is gone, others are disabled
+		for i := range 3 {
+			s.directory.people[i].off = ldapsync.SwitchedOff
+		}
+		report := s.sync("", store.RunApplied)
+		if report.Run.Counts[ldapsync.Protect] != 3 || report.Run.Counts[ldapsync.DisablePerson] != 1 {
+			s.Errorf("the run counts %v", report.Run.Counts)
+		}
+		for name, want := range map[string]users.State{
+			"user000000": users.Enabled, "user000001": users.Enabled, "user000002": users.Enabled, "user000003": users.Disabled,
+		} {
+			if person, err := s.find(name); err != nil || person.Account.State != want {
+				s.Errorf("%s is %s (%v), want %s", name, person.Account.State, err, want)
+			}
+		}
+		// The exemption ends, and so does the role.
+		s.now = s.now.Add(2 * time.Hour)
+		if err := s.Store.SetRole(s.Context(), id("user000001"), roles.None, owner); err != nil {
+			s.Fatal(err)
+		}
+		if report := s.sync("", store.RunApplied); report.Run.Counts[ldapsync.DisablePerson] != 2 || report.Run.Counts[ldapsync.Protect] != 1 {
+			s.Errorf("the run counts %v", report.Run.Counts)
+		}
+		s.sync("", store.RunUnchanged)
 	})
 }
 

@@ -165,3 +165,41 @@ func anchors(page string) []string {
 	}
 	return names
 }
+
+// The records of the how-tos about directories are accepted as they stand there.
+func TestTheRecordsOfTheDirectoryGuidesAreReady(t *testing.T) {
+	idp := samltest.NewIdP("https://idp.company.example/saml")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: idp.Keys[0].Certificate.Raw})
+	found := 0
+	for _, name := range []string{"active-directory", "openldap", "freeipa", "when-a-sync-is-held"} {
+		text, err := os.ReadFile("../../docs/how-to/" + name + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := regexp.MustCompile(`(?m)(?:^    .*\n)+`).FindAllString(string(text), -1)
+		for _, block := range blocks {
+			if !strings.Contains(block, "association_type: ldap") {
+				continue
+			}
+			found++
+			record := "records:\n  - key: company\n    name: Company\n    state: active\n    saml: {metadata_file: idp.xml}\n" +
+				"    mapping: {username: uid, email: mail, names_optional: true}\n" + block
+			file, problems := ParseFile([]byte(record), func(path string) ([]byte, error) {
+				if filepath.Ext(path) == ".xml" {
+					return idp.Metadata(), nil
+				}
+				return certificate, nil
+			})
+			if problems.Any() {
+				t.Errorf("%s: %s\n%s", name, problems, record)
+				continue
+			}
+			if problems := file.Records[0].Check(); problems.Any() || file.Records[0].Directory == nil {
+				t.Errorf("%s: %s", name, problems)
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("%d records: the how-tos are no longer read", found)
+	}
+}

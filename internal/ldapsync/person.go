@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -163,6 +164,8 @@ func (m *mapper) id(e entry) (ID, *unusable) {
 	switch {
 	case len(e.dn) > maxDN:
 		return "", unusableFor("", "Its name is longer than %d bytes.", maxDN)
+	case !utf8.Valid(e.dn) || bytes.IndexByte(e.dn, 0) >= 0: // no database keeps that as text
+		return "", unusableFor("", "Its name is not UTF-8 text.")
 	case len(values) == 0 || len(values[0]) == 0:
 		return "", unusableFor("", "There is no value in %s, the external id, or the bind DN may not read it.", m.settings.ExternalID)
 	case len(values) > 1:
@@ -230,8 +233,8 @@ func switched(value []byte) Off {
 
 // printable is text that can be shown and compared.
 func printable(value []byte) bool {
-	for _, c := range value {
-		if c < ' ' || c == 0x7f {
+	for i, c := range value {
+		if c < ' ' || c == 0x7f || c == 0xc2 && i+1 < len(value) && value[i+1] < 0xa0 { // C0, DEL, C1
 			return false
 		}
 	}

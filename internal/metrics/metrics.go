@@ -23,6 +23,10 @@ type Metrics struct {
 	verification prometheus.Histogram
 	runs         *prometheus.CounterVec
 	runSeconds   *prometheus.CounterVec
+	syncs        *prometheus.CounterVec
+	syncSeconds  *prometheus.CounterVec
+	syncRead     *prometheus.CounterVec
+	syncChanges  *prometheus.CounterVec
 }
 
 // State is what is looked up when somebody reads the page.
@@ -30,6 +34,7 @@ type State struct {
 	Certificates []Certificate
 	Metadata     []Metadata
 	Jobs         []Job
+	Directories  []Directory
 }
 
 // Certificate is one that some record depends on.
@@ -51,6 +56,13 @@ type Job struct {
 	Failures int // in a row
 }
 
+// Directory is that of one record which is synced.
+type Directory struct {
+	Record string
+	Good   time.Time // when the last good sync ended; zero is never
+	Waits  bool      // a plan is held
+}
+
 const (
 	namespace = "idms"
 	// lookTimeout bounds the look into the database for one reading of the page.
@@ -69,10 +81,15 @@ func New(look func(ctx context.Context) (State, error)) *Metrics {
 		refusals: counter("refusals_total", "Refused logins and elevations by code.", "code"),
 		verification: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "verification_seconds",
 			Help: "Time to verify one response.", Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2}}),
-		runs:       counter("job_runs_total", "Runs of jobs in this process.", "job", "outcome"),
-		runSeconds: counter("job_seconds_total", "Time that runs of jobs took in this process.", "job"),
+		runs:        counter("job_runs_total", "Runs of jobs in this process.", "job", "outcome"),
+		runSeconds:  counter("job_seconds_total", "Time that runs of jobs took in this process.", "job"),
+		syncs:       counter("directory_runs_total", "Runs of directory syncs.", "record", "outcome"),
+		syncSeconds: counter("directory_seconds_total", "Time that runs of directory syncs took.", "record"),
+		syncRead:    counter("directory_read_total", "What was read from directories.", "record", "what"),
+		syncChanges: counter("directory_changes_total", "Changes that directory syncs applied.", "record", "kind"),
 	}
-	m.registry.MustRegister(m.logins, m.refusals, m.verification, m.runs, m.runSeconds, &state{look},
+	m.registry.MustRegister(m.logins, m.refusals, m.verification, m.runs, m.runSeconds,
+		m.syncs, m.syncSeconds, m.syncRead, m.syncChanges, &state{look},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -111,6 +128,29 @@ func (m *Metrics) Ran(job string, took time.Duration, err error) {
 	m.runSeconds.WithLabelValues(job).Add(took.Seconds())
 }
 
+// Sync is one run of a directory sync that came to its end.
+type Sync struct {
+	Record, Outcome             string
+	Took                        time.Duration
+	People, Groups, Memberships int            // read
+	Changes                     map[string]int // applied, by kind
+}
+
+// Synced counts one run of a directory sync.
+func (m *Metrics) Synced(s Sync) {
+	if m == nil {
+		return
+	}
+	m.syncs.WithLabelValues(s.Record, s.Outcome).Inc()
+	m.syncSeconds.WithLabelValues(s.Record).Add(max(0, s.Took.Seconds())) // a clock may be set back
+	m.syncRead.WithLabelValues(s.Record, "people").Add(float64(s.People))
+	m.syncRead.WithLabelValues(s.Record, "groups").Add(float64(s.Groups))
+	m.syncRead.WithLabelValues(s.Record, "memberships").Add(float64(s.Memberships))
+	for kind, n := range s.Changes {
+		m.syncChanges.WithLabelValues(s.Record, kind).Add(float64(n))
+	}
+}
+
 // Handler is the page.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * lookTimeout})
@@ -130,10 +170,12 @@ var (
 	metadataFetched = description("metadata_fetched_timestamp_seconds", "When a record's metadata could be read last; 0 is never.", "record")
 	metadataWaits   = description("metadata_waits", "1 when metadata waits for approval.", "record")
 	jobFailures     = description("job_failures", "Failures of a job in a row.", "job")
+	directoryGood   = description("directory_good_timestamp_seconds", "When the last good sync of a record ended; 0 is never.", "record")
+	directoryWaits  = description("directory_waits", "1 when a plan waits for approval.", "record")
 )
 
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, one := range []*prometheus.Desc{certificateEnd, metadataFetched, metadataWaits, jobFailures} {
+	for _, one := range []*prometheus.Desc{certificateEnd, metadataFetched, metadataWaits, jobFailures, directoryGood, directoryWaits} {
 		to <- one
 	}
 }
@@ -154,15 +196,22 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, one := range now.Metadata {
 		gauge(metadataFetched, seconds(one.Fetched), one.Record)
-		waits := 0.0
-		if one.Waits {
-			waits = 1
-		}
-		gauge(metadataWaits, waits, one.Record)
+		gauge(metadataWaits, truth(one.Waits), one.Record)
+	}
+	for _, one := range now.Directories {
+		gauge(directoryGood, seconds(one.Good), one.Record)
+		gauge(directoryWaits, truth(one.Waits), one.Record)
 	}
 	for _, one := range now.Jobs {
 		gauge(jobFailures, float64(one.Failures), one.Name)
 	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func seconds(at time.Time) float64 {

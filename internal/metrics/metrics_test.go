@@ -21,6 +21,7 @@ func everything(t *testing.T) string {
 			Certificates: []Certificate{{"acme", "ours", "ab12", noon}},
 			Metadata:     []Metadata{{"acme", noon, true}, {"globex", time.Time{}, false}},
 			Jobs:         []Job{{"purge", 3}},
+			Directories:  []Directory{{"acme", noon, true}, {"globex", time.Time{}, false}},
 		}, nil
 	})
 	m.Login("acme", "login", "")
@@ -28,6 +29,8 @@ func everything(t *testing.T) string {
 	m.Verified(3 * time.Millisecond)
 	m.Ran("purge", 2*time.Second, nil)
 	m.Ran("purge", time.Second, errors.New("no paper"))
+	m.Synced(Sync{"acme", "applied", 3 * time.Second, 100, 4, 250, map[string]int{"add_person": 7}})
+	m.Synced(Sync{"acme", "failed", -time.Second, 0, 0, 0, nil})
 	return page(t, m, http.StatusOK)
 }
 
@@ -58,6 +61,15 @@ func TestThePageHasTheNumbers(t *testing.T) {
 		`idms_metadata_fetched_timestamp_seconds{record="globex"} 0`,
 		`idms_metadata_waits{record="acme"} 1`,
 		`idms_metadata_waits{record="globex"} 0`,
+		`idms_directory_runs_total{outcome="applied",record="acme"} 1`,
+		`idms_directory_runs_total{outcome="failed",record="acme"} 1`,
+		`idms_directory_seconds_total{record="acme"} 3`,
+		`idms_directory_read_total{record="acme",what="memberships"} 250`,
+		`idms_directory_changes_total{kind="add_person",record="acme"} 7`,
+		`idms_directory_good_timestamp_seconds{record="acme"} 1.7723664e+09`,
+		`idms_directory_good_timestamp_seconds{record="globex"} 0`,
+		`idms_directory_waits{record="acme"} 1`,
+		`idms_directory_waits{record="globex"} 0`,
 	} {
 		if !strings.Contains(got, line+"\n") {
 			t.Errorf("%s is not in\n%s", line, got)
@@ -75,6 +87,7 @@ func TestNoMetricsCountNothing(t *testing.T) {
 	m.Login("acme", "login", "")
 	m.Verified(time.Second)
 	m.Ran("purge", time.Second, nil)
+	m.Synced(Sync{})
 }
 
 // The reference names every number of ours with its labels, and no other.

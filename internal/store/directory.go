@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +18,6 @@ import (
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/ldapsync"
-	"idms/internal/roles"
 	"idms/internal/users"
 )
 
@@ -221,21 +219,6 @@ func each(rows *sql.Rows, use func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// Protected are the accounts of a record that no sync touches (L4): the last owner
-// who can log in. Who is exempt is a local person, whom no directory knows.
-func (s *Store) Protected(ctx context.Context, recordID string) (map[uuid.UUID]string, error) {
-	var owners []struct {
-		ID       uuid.UUID
-		RecordID string
-	}
-	err := s.read.WithContext(ctx).Raw(strings.Replace(ableOwners, "count(DISTINCT u.id)", "DISTINCT u.id, u.record_id", 1)+" LIMIT 2",
-		roles.Owner.Group(), idms.LocalKey).Scan(&owners).Error
-	if err != nil || len(owners) != 1 || owners[0].RecordID != recordID {
-		return nil, wrap(err, "look for the last owner")
-	}
-	return map[uuid.UUID]string{owners[0].ID: "the last owner of idms who can log in"}, nil
-}
-
 // allAtOnce is from how many questions on it is cheaper to read a whole record.
 const allAtOnce = 5000
 
@@ -378,8 +361,12 @@ func texts(ids []uuid.UUID) []string {
 const purposeBind = "bind-password"
 
 // SetBindPassword keeps the password by which idms reads a record's directory,
-// sealed; "" forgets it. Nothing ever shows it again.
+// sealed; "" forgets it. Nothing ever shows it again. A record that makes
+// administrators is the owners': otherwise it is fault.Denied.
 func (s *Store) SetBindPassword(ctx context.Context, key, password string, by Author) error {
+	if err := s.MayChange(ctx, key, by); err != nil {
+		return err
+	}
 	record, err := s.Edition(ctx, key)
 	if err != nil {
 		return err
@@ -455,13 +442,20 @@ func (s *Store) Why(ctx context.Context, recordKey, username, group string) (Per
 	if err != nil {
 		return Person{}, nil, err
 	}
+	reasons, err := s.ReasonsOf(ctx, person, group)
+	return person, reasons, err
+}
+
+// ReasonsOf are all reasons for which a person is in a group, and none when they
+// are not in it. A group that is not there is fault.NotFound.
+func (s *Store) ReasonsOf(ctx context.Context, person Person, group string) ([]Reason, error) {
 	at := slices.IndexFunc(person.Groups, func(m Membership) bool { return m.Group.Key == group })
 	if at < 0 {
 		all, err := s.Groups(ctx)
 		if err == nil && !slices.ContainsFunc(all, func(g groups.Group) bool { return g.Key == group }) {
 			err = fault.New(fault.NotFound, "There is no group %q.", group)
 		}
-		return person, nil, err
+		return nil, err
 	}
 	var reasons []Reason
 	for _, source := range person.Groups[at].Sources {
@@ -470,12 +464,12 @@ func (s *Store) Why(ctx context.Context, recordKey, username, group string) (Per
 			err := s.read.WithContext(ctx).Raw("SELECT CAST(id AS TEXT) FROM directory_runs WHERE record_key = ? AND applied = ? LIMIT 1",
 				source.Record, micros(source.Since)).Scan(&reason.Run).Error
 			if err != nil {
-				return person, nil, wrap(err, "find a run")
+				return nil, wrap(err, "find a run")
 			}
 		}
 		reasons = append(reasons, reason)
 	}
-	return person, reasons, nil
+	return reasons, nil
 }
 
 // directory is what the last good sync holds of somebody, for a login (S37): nil

@@ -216,8 +216,12 @@ func (s *Store) SaveRun(ctx context.Context, record Edition, run Run, plan *ldap
 }
 
 // ApproveRun lets the plan of the last held run through, once, when the next run
-// finds the same one (L6). Without such a held run it is fault.Conflict.
+// finds the same one (L6). Without such a held run it is fault.Conflict; of a
+// record that makes administrators only an owner may, or it is fault.Denied.
 func (s *Store) ApproveRun(ctx context.Context, record Edition, hash string, by Author) error {
+	if err := s.MayChange(ctx, record.Key, by); err != nil {
+		return err
+	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		var row runRow
 		found := tx.db.Where("record_key = ? AND outcome = ? AND hash = ? AND hash <> ''", record.Key, RunHeld, hash).Limit(1).Find(&row)

@@ -35,6 +35,17 @@ func (u *Upkeep) State(ctx context.Context) (metrics.State, error) {
 			source := sources[record.ID]
 			state.Metadata = append(state.Metadata, metrics.Metadata{Record: record.Key, Fetched: source.Fetched, Waits: source.Waiting != ""})
 		}
+		if record.Association == idms.FromDirectory && record.Directory != nil && record.State == idms.Active {
+			directory, err := u.Store.DirectoryState(ctx, record.ID)
+			if err != nil {
+				return state, err
+			}
+			waits, err := u.Store.DirectoryWaits(ctx, record.Key)
+			if err != nil {
+				return state, err
+			}
+			state.Directories = append(state.Directories, metrics.Directory{Record: record.Key, Good: directory.LastGood, Waits: waits})
+		}
 	}
 	jobs, err := u.Store.Jobs(ctx)
 	if err != nil {

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"idms/internal/audit"
+	"idms/internal/idms"
+	"idms/internal/roles"
+)
+
+// Protected are the accounts of a record that no sync touches, and why (L4): people
+// who are exempt from single sign-on now, and administrators who can log in. A
+// directory that makes a mistake, or that somebody else rules, must not be what
+// decides who administers idms.
+func (s *Store) Protected(ctx context.Context, recordID string, now time.Time) (map[uuid.UUID]string, error) {
+	var rows []struct {
+		ID    uuid.UUID
+		Group string
+	}
+	err := s.read.WithContext(ctx).Raw(`SELECT u.id, '' AS "group" FROM users u JOIN exemptions e ON e.user_id = u.id
+			WHERE u.record_id = ? AND e.ends > ?
+		UNION SELECT u.id, m.group_key AS "group" FROM users u
+			JOIN membership_sources m ON m.user_id = u.id AND m.group_key IN ?
+			JOIN records r ON r.id = u.record_id
+			LEFT JOIN credentials c ON c.user_id = u.id
+			WHERE u.record_id = ? AND u.state IN ('', 'enabled') AND r.state = 'active' AND (r.key <> ? OR c.password_hash <> '')`,
+		recordID, micros(now), builtInGroups(), recordID, idms.LocalKey).Scan(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "look for whom no sync touches")
+	}
+	groupsOf := map[uuid.UUID][]string{}
+	for _, row := range rows {
+		groupsOf[row.ID] = append(groupsOf[row.ID], row.Group)
+	}
+	protected := make(map[uuid.UUID]string, len(groupsOf))
+	for user, list := range groupsOf {
+		protected[user] = "exempt from single sign-on"
+		if role := roles.Of(list); role != roles.None {
+			protected[user] = "an administrator of idms, of the role " + string(role)
+		}
+	}
+	return protected, nil
+}
+
+func builtInGroups() []string {
+	var keys []string
+	for _, role := range roles.All() {
+		keys = append(keys, role.Group())
+	}
+	return keys
+}
+
+// MayChange is nil when somebody may change a record: one that makes
+// administrators is the owners', and fault.Denied to everybody else.
+func (s *Store) MayChange(ctx context.Context, key string, by Author) error {
+	record, err := s.Record(ctx, key)
+	if err != nil {
+		return err
+	}
+	return mayChange(record, by)
+}
+
+// PauseDirectory keeps a record's job from running by itself, or lets it again,
+// and notes who did.
+func (s *Store) PauseDirectory(ctx context.Context, key, job string, paused bool, by Author) error {
+	if err := s.MayChange(ctx, key, by); err != nil {
+		return err
+	}
+	states, err := s.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.PauseJob(ctx, job, paused); err != nil || states[job].Paused == paused {
+		return err
+	}
+	words := map[bool]string{true: "paused", false: "by itself"}
+	return s.InTx(ctx, func(tx *Tx) error {
+		return tx.Audit(audit.Event{At: by.Now, Action: audit.RecordChanged, Who: by.Who, Reason: by.Reason, Record: key,
+			Changes: []audit.Change{{Field: "directory.job", From: words[!paused], To: words[paused]}}})
+	})
+}
+
+// DirectoryWaits is true when the last run that read a record's directory whole
+// left a plan that waits for approval.
+func (s *Store) DirectoryWaits(ctx context.Context, recordKey string) (bool, error) {
+	var outcome string
+	err := s.read.WithContext(ctx).Raw("SELECT outcome FROM directory_runs WHERE record_key = ? AND outcome <> ? ORDER BY began DESC, id DESC LIMIT 1",
+		recordKey, RunFailed).Scan(&outcome).Error
+	return RunOutcome(outcome) == RunHeld || RunOutcome(outcome) == RunPartly, wrap(err, "look for a plan that waits")
+}
+
+// HasBindPassword is true when there is one.
+func (s *Store) HasBindPassword(ctx context.Context, recordID string) (bool, error) {
+	var n int64
+	err := s.read.WithContext(ctx).Model(&secretRow{}).Where("record_id = ? AND purpose = ? AND n = 1", recordID, purposeBind).Count(&n).Error
+	return n > 0, wrap(err, "look for a password")
+}
