@@ -27,7 +27,7 @@ func (s *Store) Protected(ctx context.Context, recordID string, now time.Time) (
 			JOIN records r ON r.id = u.record_id
 			LEFT JOIN credentials c ON c.user_id = u.id
 			WHERE u.record_id = ? AND u.state IN ('', 'enabled') AND r.state = 'active' AND (r.key <> ? OR c.password_hash <> '')`,
-		recordID, micros(now), builtInGroups(), recordID, idms.LocalKey).Scan(&rows).Error
+		recordID, micros(now), roles.Groups(), recordID, idms.LocalKey).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "look for whom no sync touches")
 	}
@@ -45,14 +45,6 @@ func (s *Store) Protected(ctx context.Context, recordID string, now time.Time) (
 	return protected, nil
 }
 
-func builtInGroups() []string {
-	var keys []string
-	for _, role := range roles.All() {
-		keys = append(keys, role.Group())
-	}
-	return keys
-}
-
 // MayChange is nil when somebody may change a record: one that makes
 // administrators is the owners', and fault.Denied to everybody else.
 func (s *Store) MayChange(ctx context.Context, key string, by Author) error {
@@ -60,7 +52,7 @@ func (s *Store) MayChange(ctx context.Context, key string, by Author) error {
 	if err != nil {
 		return err
 	}
-	return mayChange(record, by)
+	return s.InTx(ctx, func(tx *Tx) error { return tx.mayChange(record, by) })
 }
 
 // PauseDirectory keeps a record's job from running by itself, or lets it again,
