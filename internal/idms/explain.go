@@ -28,6 +28,10 @@ type RuleFinding struct {
 	words     string
 }
 
+// Words say what the rule found, and what follows: "true, since groups has the value
+// staff". They may show a value of the person's.
+func (f RuleFinding) Words() string { return f.words }
+
 // Findings lists every rule of the record with what it found, in the record's
 // order. It needs the policy that decided, and of the decision only the facts
 // and the findings.

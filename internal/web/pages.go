@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -264,6 +265,9 @@ var templateFiles embed.FS
 
 var templates = parseTemplates()
 
+// layouts are what every page may use: the frame and the parts that several share.
+var layouts = []string{"templates/layout.html", "templates/admin_parts.html"}
+
 func parseTemplates() map[string]*template.Template {
 	functions := template.FuncMap{
 		"asset": func(name string) (string, error) {
@@ -275,14 +279,14 @@ func parseTemplates() map[string]*template.Template {
 		},
 		"clip": clip,
 	}
-	layout := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html"))
+	layout := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, layouts...))
 	entries, err := templateFiles.ReadDir("templates")
 	if err != nil {
 		panic("web: the embedded templates cannot be read: " + err.Error()) // a broken build
 	}
 	list := map[string]*template.Template{}
 	for _, entry := range entries {
-		if entry.Name() == "layout.html" {
+		if slices.Contains(layouts, "templates/"+entry.Name()) {
 			continue
 		}
 		list[entry.Name()] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+entry.Name()))

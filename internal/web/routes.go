@@ -60,6 +60,9 @@ func (s *Site) routes(e *echo.Echo) {
 	get("/saml/:record/metadata", s.metadata)
 	get("/saml/:record/icon", s.icon)
 
+	// For administrators: admin.go has the table, with what each page asks for
+	s.administration(e)
+
 	// For machines
 	get("/healthz", s.healthy)
 	get("/readyz", s.ready)

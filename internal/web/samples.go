@@ -181,6 +181,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 	}
 	list = append(list, refused(trace.OtherUser, "elevate"))
 	list = append(list, testSamples(around)...)
+	list = append(list, adminSamples(around, now)...)
 	for _, status := range []int{400, 403, 404, 405, 409, 413, 415, 421, 429, 500, 502, 503} {
 		said := words[status]
 		list = append(list, sample{fmt.Sprintf("error-%d", status), status, errorPage{

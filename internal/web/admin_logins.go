@@ -1,0 +1,172 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"idms/internal/fault"
+	"idms/internal/login"
+	"idms/internal/store"
+	"idms/internal/trace"
+)
+
+// adminLoginsPage lists the logins that are still explained.
+type adminLoginsPage struct {
+	adminFrame
+	paging
+	Filter   loginFilter
+	Outcomes []option
+	Codes    []option
+	Person   string // whose logins alone, by username; "" is everybody's
+	Problem  string // with what was typed
+	Logins   []loginRow
+}
+
+// loginFilter is what somebody looks for, as typed.
+type loginFilter struct {
+	Ref, Record, User, Outcome, Code, From, To string
+}
+
+// Any is true when something is looked for.
+func (f loginFilter) Any() bool { f.Ref = ""; return f != loginFilter{} }
+
+func (f loginFilter) values() url.Values {
+	return url.Values{"record": {f.Record}, "user": {f.User}, "outcome": {f.Outcome}, "code": {f.Code}, "from": {f.From}, "to": {f.To}}
+}
+
+// loginRow is one login of a list.
+type loginRow struct {
+	At                exact
+	Outcome           badge
+	Code              string
+	Person, PersonURL string
+	Record, RecordURL string
+	Reference, URL    string // URL is "" for who may not see what came
+}
+
+func (adminLoginsPage) file() string { return "admin_logins.html" }
+
+func (s *Site) adminLogins(c echo.Context, who login.Visitor) error {
+	page := adminLoginsPage{adminFrame: s.adminFrame("Logins", "logins", who), Filter: loginFilter{
+		Ref: queried(c, "ref"), Record: queried(c, "record"), User: queried(c, "user"), Outcome: queried(c, "outcome"),
+		Code: queried(c, "code"), From: queried(c, "from"), To: queried(c, "to"),
+	}}
+	ctx, status := c.Request().Context(), http.StatusOK
+	if page.Filter.Ref != "" && page.Edits() {
+		found, err := s.Flow.Store.Trace(ctx, page.Filter.Ref)
+		if err == nil {
+			return see(c, below("logins", found.Ref))
+		}
+		if fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		status, page.Problem = http.StatusNotFound, "There is no login with this reference. Logins are explained for a set time only."
+	}
+	from, to, problem := within(page.Filter.From, page.Filter.To)
+	if problem != "" {
+		status, page.Problem = http.StatusUnprocessableEntity, problem
+	}
+	filter := store.TraceFilter{Record: page.Filter.Record, User: page.Filter.User, Outcome: store.Outcome(page.Filter.Outcome),
+		Code: trace.Code(page.Filter.Code), From: from, To: to}
+	list, next, err := s.Flow.Store.Traces(ctx, filter, c.QueryParam("cursor"), perPage)
+	if err != nil {
+		return err
+	}
+	if page.Logins, err = s.loginRows(ctx, list, page.Edits()); err != nil {
+		return err
+	}
+	if page.Filter.User != "" {
+		names, err := s.usernames(ctx, []string{page.Filter.User})
+		if err != nil {
+			return err
+		}
+		if page.Person = names[page.Filter.User]; page.Person == "" {
+			page.Person = "somebody who is not here any more"
+		}
+	}
+	page.paging = pagingOf(adminPath+"/logins", page.Filter.values(), c.QueryParam("cursor"), next)
+	return s.render(c, status, page.withOptions())
+}
+
+// withOptions fills the selects of the filter.
+func (p adminLoginsPage) withOptions() adminLoginsPage {
+	p.Outcomes = optionsOf(p.Filter.Outcome, option{Label: "All"}, option{Value: string(store.Admitted), Label: "Admitted"},
+		option{Value: string(store.Refused), Label: "Refused"})
+	codes := []option{{Label: "All"}}
+	for _, one := range trace.Meanings {
+		codes = append(codes, option{Value: string(one.Code), Label: string(one.Code)})
+	}
+	p.Codes = optionsOf(p.Filter.Code, codes...)
+	return p
+}
+
+// loginRows looks the people up, a page at once.
+func (s *Site) loginRows(ctx context.Context, list []store.Trace, edits bool) ([]loginRow, error) {
+	var ids []string
+	for _, one := range list {
+		ids = append(ids, one.UserID)
+	}
+	names, err := s.usernames(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]loginRow, len(list))
+	for i, one := range list {
+		rows[i] = loginRowOf(one, names[one.UserID], edits)
+	}
+	return rows, nil
+}
+
+// usernames of accounts by ID; what is no ID, and who is not there any more, is left
+// out.
+func (s *Site) usernames(ctx context.Context, ids []string) (map[string]string, error) {
+	var known []uuid.UUID
+	for _, id := range ids {
+		if parsed, err := uuid.Parse(id); err == nil {
+			known = append(known, parsed)
+		}
+	}
+	found, err := s.Flow.Store.Usernames(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(found))
+	for id, name := range found {
+		names[id.String()] = name
+	}
+	return names, nil
+}
+
+func loginRowOf(one store.Trace, username string, edits bool) loginRow {
+	row := loginRow{At: exact(one.At), Outcome: outcomeOf(one), Code: string(one.Code), Person: "nobody is known by it",
+		Record: one.Record, RecordURL: recordPage(one.Record), Reference: one.Ref}
+	switch {
+	case username != "":
+		row.Person, row.PersonURL = username, below("people", one.UserID)
+	case one.UserID != "":
+		row.Person = "not here any more"
+	}
+	if edits {
+		row.URL = below("logins", one.Ref)
+	}
+	return row
+}
+
+// outcomeOf is how a login ended. A test lets nobody in, passed or not.
+func outcomeOf(one store.Trace) badge {
+	switch {
+	case one.Test && one.Code == "":
+		return badge{"Test passed", neutral}
+	case one.Test:
+		return badge{"Test not passed", mixed}
+	case one.Admitted && one.UserID == "": // a provider's logout message
+		return badge{"Accepted", neutral}
+	case one.Admitted:
+		return badge{"Admitted", good}
+	}
+	return badge{"Refused", bad}
+}
