@@ -16,9 +16,10 @@ var wrongTokens = web.Limits{PerSecond: 1, Burst: 20}
 
 func (h *house) api(cfg config.Config) (http.Handler, error) {
 	return api.New(api.Config{
-		Flow:    h.flow,
-		Address: web.ClientAddress(cfg.Proxies()),
-		Allow:   web.NewLimit(wrongTokens, h.clock),
+		Flow: h.flow, Upkeep: h.upkeep,
+		PasswordAddress: func(token string) string { return h.config.Bases()[0] + web.ChoosePath(token) },
+		Address:         web.ClientAddress(cfg.Proxies()),
+		Allow:           web.NewLimit(wrongTokens, h.clock),
 		Warn: func(record idms.Record) fault.Problems {
 			var warnings fault.Problems
 			for _, one := range unreachable(cfg, []idms.Record{record}) {

@@ -212,7 +212,7 @@ func (c metadataRefreshCommand) Run(p *program) error {
 		return err
 	}
 	defer h.Close()
-	refreshed, err := h.upkeep.Refresh(p.ctx, c.Record)
+	refreshed, err := h.upkeep.RefreshBy(p.ctx, c.Record, p.byServer(""))
 	if err != nil {
 		return err
 	}

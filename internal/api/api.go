@@ -30,11 +30,16 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/upkeep"
 )
 
 // Config is what an API is made of.
 type Config struct {
-	Flow *login.Flow // with the store behind it
+	Flow   *login.Flow    // with the store behind it
+	Upkeep *upkeep.Upkeep // of the same store
+
+	// PasswordAddress is where somebody with a one-time token chooses a password.
+	PasswordAddress func(token string) string
 
 	// Address is that of a request's client, as far as trusted proxies tell.
 	Address func(*http.Request) string
@@ -122,6 +127,12 @@ func newAPI(c Config) (*API, error) {
 	a.tokenRoutes()
 	a.directoryRoutes()
 
+	a.reapplyRoutes()
+	a.testLoginRoutes()
+	a.metadataRoutes()
+	a.keyRoutes()
+	a.adminRoutes()
+
 	for _, route := range a.echo.Routes() {
 		if _, ok := allowed[route.Method+" "+route.Path]; !ok && !open[route.Path] {
 			return nil, fmt.Errorf("api: nobody has decided who may %s %s: add it to roles.go", route.Method, route.Path)
@@ -144,7 +155,7 @@ func description() huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "idms", Version: "1",
-				Description: "Records, rules, groups, people, sessions, traces and the audit trail of idms. Fields are added, never renamed or removed.",
+				Description: "Records, rules, groups, people, sessions, traces, certificates and the audit trail of idms. Fields are added, never renamed or removed.",
 			},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", nameSchema),

@@ -258,7 +258,7 @@ func (a *API) runDirectory(ctx context.Context, in *struct {
 	}
 	out := &triedAnswer{Status: http.StatusAccepted, Body: tried{Asked: true, Changes: []ldapsync.Change{}}}
 	if !in.DryRun {
-		if err := a.Flow.Store.MayChange(ctx, record.Key, by); err != nil {
+		if err := a.Flow.Store.MayChange(ctx, record, by); err != nil {
 			return nil, err
 		}
 		return out, a.job(ctx, record, func(name string) error { return a.Flow.Store.AskForJob(ctx, name, a.Clock()) })

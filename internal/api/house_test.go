@@ -2,15 +2,19 @@ package api
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"idms/internal/fetch"
 	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/roles"
@@ -19,6 +23,7 @@ import (
 	"idms/internal/secret"
 	"idms/internal/store"
 	"idms/internal/tokens"
+	"idms/internal/upkeep"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -33,6 +38,9 @@ type house struct {
 	idp   *samltest.IdP
 	token map[roles.Role]string
 	log   *bytes.Buffer
+
+	address string // of metadata, as long as the test runs
+	publish []byte // what it says
 }
 
 const origin = "https://login.example.test"
@@ -66,7 +74,7 @@ func newHouse(t testing.TB) *house {
 	h := &house{t: t, now: &now, idp: samltest.NewIdP("https://idp.example.test/saml"), token: map[roles.Role]string{}, log: &bytes.Buffer{}}
 	clock := func() time.Time { return now }
 	h.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "idms.sqlite"), Box: box, Clock: clock, Retention: store.Retention{Unverified: 100, Idle: 2 * time.Hour},
+		Path: filepath.Join(t.TempDir(), "idms.sqlite"), Box: box, Clock: clock, Retention: store.Retention{Unverified: 100, Assertions: 30 * 24 * time.Hour, Idle: 2 * time.Hour},
 		NewKey: func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil },
 	})
 	if err != nil {
@@ -75,7 +83,15 @@ func newHouse(t testing.TB) *house {
 	t.Cleanup(func() { _ = h.store.Close() })
 	flow := login.New(login.Config{Store: h.store, Clock: clock, Log: slog.New(slog.DiscardHandler), Base: origin,
 		Times: login.Times{Session: 12 * time.Hour, Pending: 10 * time.Minute}})
-	if h.api, err = newAPI(Config{Flow: flow, Clock: clock, Log: slog.New(slog.NewTextHandler(h.log, nil))}); err != nil {
+	metadata := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(h.publish) }))
+	t.Cleanup(metadata.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(metadata.Certificate())
+	h.publish, h.address = h.idp.Metadata(), metadata.URL+"/metadata"
+	keeper := upkeep.New(upkeep.Config{Store: h.store, Clock: clock, Log: slog.New(slog.DiscardHandler), Bases: []string{origin}, KeepUsed: 7 * 24 * time.Hour,
+		Fetch: fetch.New(fetch.Config{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Roots: roots, MaxBytes: saml.MaxMetadata})})
+	choose := func(token string) string { return origin + "/choose/" + token }
+	if h.api, err = newAPI(Config{Flow: flow, Upkeep: keeper, PasswordAddress: choose, Clock: clock, Log: slog.New(slog.NewTextHandler(h.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	file, problems := idms.ParseFile([]byte(recordFile), func(string) ([]byte, error) { return h.idp.Metadata(), nil })

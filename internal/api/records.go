@@ -151,12 +151,32 @@ func (a *API) save(ctx context.Context, document idms.Document, unread fault.Pro
 	if err != nil {
 		return nil, err
 	}
+	if record, err = a.filled(ctx, record, by); err != nil {
+		return nil, err
+	}
 	applied, err := a.Flow.Store.ApplyWith(ctx, idms.File{Records: []idms.Record{record}}, by,
 		store.How{DryRun: t.DryRun, Seen: map[string]int{record.Key: seen}})
 	if err != nil {
 		return nil, inRecord(err)
 	}
 	return a.savedAs(record, applied, seen, t), nil
+}
+
+// filled is a record with what its metadata address says, where nobody has read it
+// yet: what can be saved by file can be saved here.
+func (a *API) filled(ctx context.Context, record idms.Record, by store.Author) (idms.Record, error) {
+	if !record.SAML.AwaitsMetadata() {
+		return record, nil
+	}
+	// Nothing is asked of an address on behalf of somebody who may not save it.
+	if err := a.Flow.Store.MayChange(ctx, record, by); err != nil {
+		return idms.Record{}, err
+	}
+	file := idms.File{Records: []idms.Record{record}}
+	if err := a.Upkeep.Fill(ctx, &file); err != nil {
+		return idms.Record{}, inRecord(err)
+	}
+	return file.Records[0], nil
 }
 
 // merged is both, but of what could not even be read nothing more: it would only

@@ -39,6 +39,33 @@ var allowed = map[string]roles.Role{
 	"GET /api/v1/records/:key/compare":                    roles.Reader,
 	"POST /api/v1/records/:key/versions/:version/restore": roles.Editor,
 
+	"POST /api/v1/records/:key/apply-rules": roles.Editor,
+	"POST /api/v1/records/:key/rehearse":    roles.Editor,
+	"POST /api/v1/users/:user/apply-rules":  roles.Editor,
+
+	// A test shows whatever the provider said, to whoever has its address.
+	"POST /api/v1/records/:key/test-logins": roles.Editor,
+	"GET /api/v1/test-logins/:ref":          roles.Editor,
+
+	"POST /api/v1/metadata/preview":              roles.Editor, // we ask any address for it
+	"GET /api/v1/records/:key/metadata":          roles.Reader,
+	"POST /api/v1/records/:key/metadata/refresh": roles.Editor,
+	"POST /api/v1/records/:key/metadata/approve": roles.Editor,
+	"GET /api/v1/records/:key/keys":              roles.Reader,
+	"POST /api/v1/records/:key/keys/next":        roles.Editor,
+	"POST /api/v1/records/:key/keys/switch":      roles.Editor, // forced: an owner
+	"POST /api/v1/records/:key/keys/retire":      roles.Editor, // forced: an owner
+	"GET /api/v1/certificates":                   roles.Reader,
+	"GET /api/v1/doctor":                         roles.Editor, // we ask providers
+
+	"GET /api/v1/administrators":                roles.Owner,
+	"GET /api/v1/exemptions":                    roles.Owner,
+	"PUT /api/v1/users/:user/exemption":         roles.Owner,
+	"DELETE /api/v1/users/:user/exemption":      roles.Owner,
+	"POST /api/v1/users/:user/password-address": roles.Owner,
+	"GET /api/v1/settings":                      roles.Owner,
+	"PUT /api/v1/settings":                      roles.Owner,
+
 	"GET /api/v1/groups":                       roles.Reader,
 	"POST /api/v1/groups":                      roles.Editor,
 	"GET /api/v1/groups/:key":                  roles.Reader,

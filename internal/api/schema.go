@@ -41,6 +41,9 @@ func nameSchema(t reflect.Type, hint string) string {
 // keyPattern is what idms.IsKey accepts.
 const keyPattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
+// keyOrNone is it, or nothing.
+const keyOrNone = "^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$"
+
 // said is what a schema says of a field beyond its type, by the field's name.
 var said = map[string]huma.Schema{
 	"state":             {Enum: []any{"draft", "active", "disabled"}},
@@ -91,9 +94,23 @@ func (a *API) structure(t reflect.Type) *huma.Schema {
 		s.Properties[name] = property
 		if options == "" {
 			s.Required = append(s.Required, name)
+		} else {
+			allowEmpty(property)
 		}
 	}
 	return s
+}
+
+// allowEmpty is for the text of a field that can be left out: empty, it is as if it
+// were.
+func allowEmpty(property *huma.Schema) {
+	property.MinLength = nil
+	if property.Pattern == keyPattern {
+		property.Pattern = keyOrNone
+	}
+	if property.Enum != nil {
+		property.Enum = append([]any{""}, property.Enum...)
+	}
 }
 
 func (a *API) property(t reflect.Type) *huma.Schema {

@@ -79,6 +79,7 @@ const (
 	TokenRevoked  Action = "token_revoked"
 
 	LocalPersonCreated   Action = "local_person_created"
+	PasswordAddressMade  Action = "password_address_made" // at which a local person chooses a password
 	PasswordChanged      Action = "password_changed"
 	AuthenticatorAdded   Action = "authenticator_added"
 	AuthenticatorRemoved Action = "authenticator_removed"

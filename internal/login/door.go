@@ -198,14 +198,21 @@ const (
 )
 
 // PasswordAddress is the token of an address at which a local person chooses a
-// password and is logged in: an invitation, a forgotten password, a lock-out.
+// password and is logged in: an invitation, a forgotten password, a lock-out. Who
+// holds it is that person, so it is for owners to make (fault.Denied); of who is
+// not local it is fault.NotFound.
 func (f *Flow) PasswordAddress(ctx context.Context, userID string, by store.Author) (token string, err error) {
+	if !by.Role.May(roles.Owner) {
+		return "", fault.New(fault.Denied, "Only an owner may let somebody in with a one-time address.")
+	}
 	if _, err := f.Store.CredentialOf(ctx, userID); err != nil {
 		return "", err
 	}
 	token, hash := session.NewToken()
-	return token, f.Store.KeepOneTime(ctx, store.OneTime{
-		Purpose: store.NewPassword, UserID: userID, MadeBy: by.Who, Expires: by.Now.Add(PasswordAddressLasts)}, hash)
+	ends := by.Now.Add(PasswordAddressLasts)
+	return token, f.Store.KeepOneTime(ctx, store.OneTime{Purpose: store.NewPassword, UserID: userID, MadeBy: by.Who, Expires: ends}, hash,
+		audit.Event{At: by.Now, Action: audit.PasswordAddressMade, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID,
+			Changes: []audit.Change{{Field: "ends", To: ends.UTC().Format(time.RFC3339)}}})
 }
 
 // Invited is who holds a one-time address.

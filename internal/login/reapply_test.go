@@ -13,6 +13,7 @@ import (
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/roles"
 	"idms/internal/rules"
 	"idms/internal/samltest"
 	"idms/internal/store"
@@ -385,6 +386,22 @@ func TestS43NoLoginSlipsThroughWhileTheRulesAreApplied(t *testing.T) {
 			if _, err := h.Visitor(t.Context(), token); fault.KindOf(err) != fault.NotFound {
 				t.Errorf("a session goes on of somebody who has no access (%v)", err)
 			}
+		}
+	})
+}
+
+// S44: applying the rules takes the last owner away as little as a login does.
+func TestS44AppliedRulesLeaveTheLastOwner(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		h.saveAs(roles.Owner, adminRecord)
+		h.logIn(new(browser))
+		h.saveAs(roles.Owner, adminRecord, func(r *idms.Record) { r.Associations[0].Pattern = parsed("^nobody$") })
+		done, err := h.Reapply(t.Context(), h.account(t), login.How{By: auditor})
+		if err != nil || done.Any() {
+			t.Errorf("it changes %+v (%v)", done.Decision.Changes, err)
+		}
+		if has, err := h.store.HasOwner(t.Context()); err != nil || !has {
+			t.Errorf("nobody can administer any more (%v)", err)
 		}
 	})
 }

@@ -404,6 +404,12 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 	return nil
 }
 
+// MayChange is nil when an author may change a record as it is now, with its
+// metadata and its keys, and fault.Denied otherwise.
+func (s *Store) MayChange(ctx context.Context, record idms.Record, by Author) error {
+	return (&Tx{store: s, db: s.read.WithContext(ctx)}).mayChange(record, by)
+}
+
 // mayChange keeps a record that makes administrators for owners, and one through
 // which an administrator comes for those who may do as much: whoever changes its
 // provider, its mapping or its rules could make themselves one, or log in as one.

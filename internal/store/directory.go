@@ -364,7 +364,7 @@ const purposeBind = "bind-password"
 // sealed; "" forgets it. Nothing ever shows it again. A record that makes
 // administrators is the owners': otherwise it is fault.Denied.
 func (s *Store) SetBindPassword(ctx context.Context, key, password string, by Author) error {
-	if err := s.MayChange(ctx, key, by); err != nil {
+	if err := s.mayChangeOf(ctx, key, by); err != nil {
 		return err
 	}
 	record, err := s.Edition(ctx, key)

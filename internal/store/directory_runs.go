@@ -219,7 +219,7 @@ func (s *Store) SaveRun(ctx context.Context, record Edition, run Run, plan *ldap
 // finds the same one (L6). Without such a held run it is fault.Conflict; of a
 // record that makes administrators only an owner may, or it is fault.Denied.
 func (s *Store) ApproveRun(ctx context.Context, record Edition, hash string, by Author) error {
-	if err := s.MayChange(ctx, record.Key, by); err != nil {
+	if err := s.mayChangeOf(ctx, record.Key, by); err != nil {
 		return err
 	}
 	return s.InTx(ctx, func(tx *Tx) error {

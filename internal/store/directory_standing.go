@@ -45,20 +45,19 @@ func (s *Store) Protected(ctx context.Context, recordID string, now time.Time) (
 	return protected, nil
 }
 
-// MayChange is nil when somebody may change a record: one that makes
-// administrators is the owners', and fault.Denied to everybody else.
-func (s *Store) MayChange(ctx context.Context, key string, by Author) error {
+// mayChangeOf is MayChange by the record's key.
+func (s *Store) mayChangeOf(ctx context.Context, key string, by Author) error {
 	record, err := s.Record(ctx, key)
 	if err != nil {
 		return err
 	}
-	return s.InTx(ctx, func(tx *Tx) error { return tx.mayChange(record, by) })
+	return s.MayChange(ctx, record, by)
 }
 
 // PauseDirectory keeps a record's job from running by itself, or lets it again,
 // and notes who did.
 func (s *Store) PauseDirectory(ctx context.Context, key, job string, paused bool, by Author) error {
-	if err := s.MayChange(ctx, key, by); err != nil {
+	if err := s.mayChangeOf(ctx, key, by); err != nil {
 		return err
 	}
 	states, err := s.Jobs(ctx)

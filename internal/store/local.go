@@ -112,8 +112,7 @@ func (s *Store) credential(db *gorm.DB, which string, is any) (Credential, error
 		Failures: row.Credential.Failures, Failed: instant(row.Credential.Failed), Recoveries: row.Recoveries,
 	}
 	if row.Exemption.Ends > 0 {
-		c.Exempt = &Exemption{Reason: row.Exemption.Reason, By: row.Exemption.GrantedBy,
-			Granted: instant(row.Exemption.Granted), Ends: instant(row.Exemption.Ends)}
+		c.Exempt = new(row.Exemption.exemption())
 	}
 	if row.Credential.Authenticator != nil {
 		secret, err := s.box.Unseal(row.Credential.Authenticator, authenticatorPlace(c.Account.ID))
@@ -383,8 +382,11 @@ func (tx *Tx) ForgetFailures(userID string, seen int) (bool, error) {
 }
 
 // Exempt lets a local or other person in by password until an end (S51); it takes
-// the place of a former exemption.
+// the place of a former exemption. It is for owners: fault.Denied.
 func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Time, by Author) error {
+	if !by.Role.May(roles.Owner) {
+		return errExemptions
+	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		row := exemptionRow{UserID: userID, Reason: reason, GrantedBy: by.Who, Granted: micros(by.Now), Ends: micros(ends)}
 		if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
@@ -395,8 +397,39 @@ func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Tim
 	})
 }
 
-// EndExemption takes an exemption back. Without one it is nothing.
+var errExemptions = fault.New(fault.Denied, "Exemptions are for owners to grant and to end.")
+
+// Exempted is a local person with an exemption, which may have ended.
+type Exempted struct {
+	Account users.Account
+	Exemption
+}
+
+// Exemptions are all of them, the first to end first.
+func (s *Store) Exemptions(ctx context.Context) ([]Exempted, error) {
+	var rows []struct {
+		User      userRow      `gorm:"embedded;embeddedPrefix:u_"`
+		Exemption exemptionRow `gorm:"embedded;embeddedPrefix:e_"`
+	}
+	err := s.read.WithContext(ctx).Raw(`SELECT ` + userColumns + `, ` + columns("e", "user_id", "reason", "granted_by", "granted", "ends") + `
+		FROM exemptions e JOIN users u ON u.id = e.user_id ORDER BY e_ends, u_id`).Scan(&rows).Error
+	list := make([]Exempted, len(rows))
+	for i, row := range rows {
+		list[i] = Exempted{row.User.account(), row.Exemption.exemption()}
+	}
+	return list, wrap(err, "list the exemptions")
+}
+
+func (row exemptionRow) exemption() Exemption {
+	return Exemption{Reason: row.Reason, By: row.GrantedBy, Granted: instant(row.Granted), Ends: instant(row.Ends)}
+}
+
+// EndExemption takes an exemption back. Without one it is nothing. It is for
+// owners: fault.Denied.
 func (s *Store) EndExemption(ctx context.Context, userID string, by Author) error {
+	if !by.Role.May(roles.Owner) {
+		return errExemptions
+	}
 	return s.InTx(ctx, func(tx *Tx) error {
 		done := tx.db.Delete(&exemptionRow{}, "user_id = ?", userID)
 		if done.Error != nil || done.RowsAffected == 0 {

@@ -123,7 +123,7 @@ func (s *Store) SaveMetadata(ctx context.Context, source MetadataSource, record 
 }
 
 // saveNext puts a changed record in force, when it is still of the version that
-// was changed.
+// was changed. What makes administrators is for owners (fault.Denied).
 func (tx *Tx) saveNext(record idms.Record, by Author) error {
 	document, err := record.MarshalDocument()
 	if err != nil {
@@ -142,6 +142,9 @@ func (tx *Tx) saveNext(record idms.Record, by Author) error {
 	}
 	if err != nil {
 		return wrap(err, "look up a record")
+	}
+	if err := tx.mayChange(record, by); err != nil {
+		return err
 	}
 	return tx.saveVersion(record, document, string(record.State), by)
 }

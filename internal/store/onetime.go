@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"idms/internal/audit"
 	"idms/internal/fault"
 	"idms/internal/roles"
 	"idms/internal/users"
@@ -38,15 +39,17 @@ func (oneTimeRow) TableName() string { return "one_time_addresses" }
 
 // KeepOneTime remembers a one-time address by the hash of its token
 // (session.NewToken). An earlier one of the same purpose and person counts no
-// more.
-func (s *Store) KeepOneTime(ctx context.Context, address OneTime, tokenHash []byte) error {
+// more. The audit trail gets events.
+func (s *Store) KeepOneTime(ctx context.Context, address OneTime, tokenHash []byte, events ...audit.Event) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		if err := tx.db.Delete(&oneTimeRow{}, "purpose = ? AND user_id = ?", string(address.Purpose), address.UserID).Error; err != nil {
 			return wrap(err, "forget a one-time address")
 		}
-		return wrap(tx.db.Create(&oneTimeRow{
-			TokenHash: tokenHash, Purpose: string(address.Purpose), UserID: address.UserID, MadeBy: address.MadeBy, Expires: micros(address.Expires),
-		}).Error, "keep a one-time address")
+		row := oneTimeRow{TokenHash: tokenHash, Purpose: string(address.Purpose), UserID: address.UserID, MadeBy: address.MadeBy, Expires: micros(address.Expires)}
+		if err := tx.db.Create(&row).Error; err != nil {
+			return wrap(err, "keep a one-time address")
+		}
+		return tx.Audit(events...)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/store"
 )
@@ -47,9 +48,9 @@ func (u *Upkeep) AnnounceKey(ctx context.Context, recordKey string, by store.Aut
 
 // SwitchKey lets the next key sign. Before it has been announced for
 // [PublishFor], a provider may not know it, and the error is fault.Conflict
-// unless forced.
+// unless forced, which is for owners.
 func (u *Upkeep) SwitchKey(ctx context.Context, recordKey string, forced bool, by store.Author) error {
-	if err := u.waited(ctx, recordKey, store.NextKey, "The next key has been announced since %s only. A provider may keep our metadata for a day, and would refuse what it signs: wait until %s, or force it.", forced, by.Now); err != nil {
+	if err := u.waited(ctx, recordKey, store.NextKey, "The next key has been announced since %s only. A provider may keep our metadata for a day, and would refuse what it signs: wait until %s, or force it.", forced, by); err != nil {
 		return err
 	}
 	return u.Store.SwitchSPKey(ctx, recordKey, by)
@@ -58,9 +59,9 @@ func (u *Upkeep) SwitchKey(ctx context.Context, recordKey string, forced bool, b
 // RetireKey removes the key that was current before; without one, the next one,
 // which ends a roll-over that was not wanted. Before [PublishFor] has passed, a
 // provider may still encrypt for it, and the error is fault.Conflict unless
-// forced.
+// forced, which is for owners.
 func (u *Upkeep) RetireKey(ctx context.Context, recordKey string, forced bool, by store.Author) error {
-	if err := u.waited(ctx, recordKey, store.FormerKey, "The former key has not signed since %s. A provider may keep our metadata for a day, and go on encrypting for it: wait until %s, or force it.", forced, by.Now); err != nil {
+	if err := u.waited(ctx, recordKey, store.FormerKey, "The former key has not signed since %s. A provider may keep our metadata for a day, and go on encrypting for it: wait until %s, or force it.", forced, by); err != nil {
 		return err
 	}
 	return u.Store.RetireSPKeys(ctx, recordKey, by)
@@ -68,13 +69,16 @@ func (u *Upkeep) RetireKey(ctx context.Context, recordKey string, forced bool, b
 
 // waited refuses, with a sentence of two instants, when a key plays its part
 // only since a short while.
-func (u *Upkeep) waited(ctx context.Context, recordKey string, part store.KeyPart, sentence string, forced bool, now time.Time) error {
+func (u *Upkeep) waited(ctx context.Context, recordKey string, part store.KeyPart, sentence string, forced bool, by store.Author) error {
+	if forced && !by.Role.May(roles.Owner) {
+		return fault.New(fault.Denied, "Only an owner may force it: logins may fail until the provider reads our metadata again.")
+	}
 	keys, err := u.Keys(ctx, recordKey)
 	if err != nil || forced {
 		return err
 	}
 	for _, key := range keys {
-		if until := key.Since.Add(PublishFor); key.Part == part && now.Before(until) {
+		if until := key.Since.Add(PublishFor); key.Part == part && by.Now.Before(until) {
 			const form = "2006-01-02 15:04 UTC"
 			return fault.New(fault.Conflict, sentence, key.Since.Format(form), until.Format(form))
 		}

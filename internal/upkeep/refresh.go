@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -10,12 +11,16 @@ import (
 	"idms/internal/fault"
 	"idms/internal/fetch"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/store"
 )
 
-// refresher is the author of what metadata changes.
-const refresher = "metadata refresh"
+// refresher is the author of what metadata changes by itself. It may change every
+// record: an owner has named the address that it reads, or could have.
+func (u *Upkeep) refresher() store.Author {
+	return store.Author{Role: roles.Owner, Who: "metadata refresh", Now: u.Clock()}
+}
 
 // Refreshed is what came of reading a record's metadata again.
 type Refreshed struct {
@@ -33,12 +38,22 @@ func (u *Upkeep) Preview(ctx context.Context, address, entityID string) (saml.Pr
 	return saml.PreviewMetadata(document.Body, entityID, nil, u.Clock())
 }
 
-// Refresh reads the metadata of a record again, and takes over what may be. Of
-// a record without a metadata address the error is fault.Invalid; fault.Upstream
-// when the address does not answer: the last good metadata serves on.
+// Refresh reads the metadata of a record again, by itself, and takes over what may
+// be. Of a record without a metadata address the error is fault.Invalid;
+// fault.Upstream when the address does not answer: the last good metadata serves
+// on.
 func (u *Upkeep) Refresh(ctx context.Context, key string) (Refreshed, error) {
+	return u.RefreshBy(ctx, key, u.refresher())
+}
+
+// RefreshBy is Refresh for somebody who asks for it now. A record that makes
+// administrators is for owners: fault.Denied.
+func (u *Upkeep) RefreshBy(ctx context.Context, key string, by store.Author) (Refreshed, error) {
 	record, err := u.Store.Record(ctx, key)
 	if err != nil {
+		return Refreshed{}, err
+	}
+	if err := u.Store.MayChange(ctx, record, by); err != nil {
 		return Refreshed{}, err
 	}
 	if record.SAML.MetadataURL == "" {
@@ -54,7 +69,7 @@ func (u *Upkeep) Refresh(ctx context.Context, key string) (Refreshed, error) {
 		return Refreshed{}, err
 	}
 	now := u.Clock()
-	by := store.Author{Who: refresher, Reason: record.SAML.MetadataURL, Now: now}
+	by.Now, by.Reason = now, cmp.Or(by.Reason, record.SAML.MetadataURL)
 	source.Fetched = now
 
 	have := saml.IdP{}
@@ -176,7 +191,8 @@ func (u *Upkeep) Waiting(ctx context.Context, key string) (store.MetadataSource,
 // Approve takes over what waits at a record, whole: also what it drops. seen is
 // when what the author looked at began to wait, so that nothing is approved
 // unseen; zero is whatever waits. When there is something else by now, or
-// nothing, the error is fault.Conflict.
+// nothing, the error is fault.Conflict; fault.Denied when the record makes
+// administrators and the author is no owner.
 func (u *Upkeep) Approve(ctx context.Context, key string, seen time.Time, by store.Author) ([]audit.Change, error) {
 	record, err := u.Store.Record(ctx, key)
 	if err != nil {

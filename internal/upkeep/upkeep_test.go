@@ -18,6 +18,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/fetch"
 	"idms/internal/idms"
+	"idms/internal/roles"
 	"idms/internal/rules"
 	"idms/internal/saml"
 	"idms/internal/secret"
@@ -116,7 +117,7 @@ func (w *world) file(more string) idms.File {
 }
 
 func (w *world) author() store.Author {
-	return store.Author{Who: "bob", Reason: "ticket 7", Now: w.now}
+	return store.Author{Role: roles.Owner, Who: "bob", Reason: "ticket 7", Now: w.now}
 }
 
 func (w *world) apply(more string) store.Applied {

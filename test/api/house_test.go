@@ -67,7 +67,7 @@ func seed(t *testing.T, data string) (user, trace string) {
 		t.Fatal(err)
 	}
 	opened, err := store.Open(t.Context(), store.Config{
-		Path: filepath.Join(data, "idms.sqlite"), Box: box, Retention: store.Retention{Unverified: 100},
+		Path: filepath.Join(data, "idms.sqlite"), Box: box, Retention: store.Retention{Unverified: 100, Assertions: 30 * 24 * time.Hour},
 		NewKey: func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil },
 	})
 	if err != nil {

@@ -1,0 +1,248 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/login"
+	"idms/internal/roles"
+	"idms/internal/store"
+)
+
+func (a *API) adminRoutes() {
+	route(a, huma.Operation{OperationID: "list-administrators", Method: http.MethodGet, Path: "/administrators",
+		Summary: "List all people with a role, owners first", Description: "A role is a membership of a built-in group, and is given and taken there."}, a.listAdministrators)
+	tags := []string{"administrators"}
+	route(a, huma.Operation{OperationID: "list-exemptions", Method: http.MethodGet, Path: "/exemptions", Tags: tags,
+		Summary: "List who may use a password while single sign-on is enforced (S51)"}, a.listExemptions)
+	route(a, takes[exemptionDocument](a, huma.Operation{OperationID: "grant-exemption", Method: http.MethodPut, Path: "/users/{user}/exemption", Tags: tags,
+		Summary: "Let a local person use a password while single sign-on is enforced, until an end"}, maxSmall), a.grantExemption)
+	route(a, huma.Operation{OperationID: "end-exemption", Method: http.MethodDelete, Path: "/users/{user}/exemption", Tags: tags,
+		Summary: "Take an exemption back"}, a.endExemption)
+	route(a, huma.Operation{OperationID: "make-password-address", Method: http.MethodPost, Path: "/users/{user}/password-address", Tags: tags, DefaultStatus: http.StatusCreated,
+		Summary: "Make a one-time address at which a local person chooses a password", Description: "It logs in whoever has it, also when the back door is shut. One made before counts no more."}, a.makePasswordAddress)
+	route(a, huma.Operation{OperationID: "get-settings", Method: http.MethodGet, Path: "/settings", Summary: "Read the settings"}, a.getSettings)
+	route(a, takes[settingsChange](a, huma.Operation{OperationID: "replace-settings", Method: http.MethodPut, Path: "/settings",
+		Summary:     "Replace the settings",
+		Description: "Single sign-on is enforced only when a login through a record and one at the back door were both seen within seven days: 409 says what is missing."}, maxSmall), a.replaceSettings)
+}
+
+type administrator struct {
+	User         UserSummary `json:"user"`
+	Role         roles.Role  `json:"role" enum:"owner,editor,reader"`
+	Local        bool        `json:"local" doc:"they come with a password"`
+	Able         bool        `json:"able" doc:"to log in, as far as idms knows"`
+	SecondFactor bool        `json:"second_factor"`
+}
+
+type administratorsAnswer struct{ Body administratorItems }
+
+type administratorItems struct {
+	Items []administrator `json:"items"`
+}
+
+func (a *API) listAdministrators(ctx context.Context, _ *struct{}) (*administratorsAnswer, error) {
+	list, err := a.Flow.Store.Administrators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := []administrator{}
+	for _, one := range list {
+		person := userSummaryOf(store.Listed{Account: one.Account, Record: store.Edition{Key: one.Record}})
+		items = append(items, administrator{person, one.Role, one.Local, one.Able, one.SecondFactor})
+	}
+	return &administratorsAnswer{administratorItems{items}}, nil
+}
+
+type exemption struct {
+	User    UserSummary `json:"user"`
+	Reason  string      `json:"reason"`
+	By      string      `json:"granted_by"`
+	Granted time.Time   `json:"granted"`
+	Ends    time.Time   `json:"ends"`
+}
+
+type exemptionsAnswer struct{ Body exemptionItems }
+
+type exemptionItems struct {
+	Items []exemption `json:"items" doc:"the first to end first; those that have ended too, until they are taken back"`
+}
+
+func (a *API) listExemptions(ctx context.Context, _ *struct{}) (*exemptionsAnswer, error) {
+	list, err := a.Flow.Store.Exemptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := []exemption{}
+	for _, one := range list {
+		items = append(items, exemptionOf(store.Credential{Account: one.Account, Exempt: &one.Exemption}))
+	}
+	return &exemptionsAnswer{exemptionItems{items}}, nil
+}
+
+func exemptionOf(who store.Credential) exemption {
+	person := userSummaryOf(store.Listed{Account: who.Account, Record: store.Edition{Key: idms.LocalKey}})
+	return exemption{person, who.Exempt.Reason, who.Exempt.By, who.Exempt.Granted, who.Exempt.Ends}
+}
+
+// exemptionDocument is an exemption that somebody grants.
+type exemptionDocument struct {
+	Reason string    `json:"reason"`
+	Ends   time.Time `json:"ends"`
+}
+
+type exemptionAnswer struct{ Body exemption }
+
+// grantExemption asks for no If-Match: it names the state that it leads to.
+func (a *API) grantExemption(ctx context.Context, in *struct {
+	User string `path:"user"`
+	Reasoned
+}) (*exemptionAnswer, error) {
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Flow.Store.CredentialOf(ctx, in.User); err != nil {
+		return nil, err
+	}
+	document, problems := read[exemptionDocument](ctx)
+	var wrong fault.Problems
+	reason := strings.TrimSpace(document.Reason)
+	if reason == "" || utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
+		wrong.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxReason)
+	}
+	if !document.Ends.After(by.Now) {
+		wrong.Add("ends", "Give an instant that is still to come.")
+	}
+	if err := invalid(merged(problems, wrong)); err != nil {
+		return nil, err
+	}
+	if err := a.Flow.Store.Exempt(ctx, in.User, reason, document.Ends, by); err != nil {
+		return nil, err
+	}
+	who, err := a.Flow.Store.CredentialOf(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	if who.Exempt == nil {
+		return nil, fault.New(fault.Conflict, "The exemption was taken back a moment ago.")
+	}
+	return &exemptionAnswer{exemptionOf(who)}, nil
+}
+
+func (a *API) endExemption(ctx context.Context, in *struct {
+	User string `path:"user"`
+	Reasoned
+}) (*nothing, error) {
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	who, err := a.Flow.Store.CredentialOf(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	if who.Exempt == nil {
+		return nil, fault.New(fault.NotFound, "There is no such exemption.")
+	}
+	return nil, a.Flow.Store.EndExemption(ctx, in.User, by)
+}
+
+type passwordAddress struct {
+	Address string    `json:"address" doc:"it works once, and logs in whoever has it; shown this once"`
+	Expires time.Time `json:"expires"`
+}
+
+type passwordAddressAnswer struct{ Body passwordAddress }
+
+func (a *API) makePasswordAddress(ctx context.Context, in *struct {
+	User string `path:"user"`
+	Reasoned
+}) (*passwordAddressAnswer, error) {
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	token, err := a.Flow.PasswordAddress(ctx, in.User, by)
+	if err != nil {
+		return nil, err
+	}
+	return &passwordAddressAnswer{passwordAddress{a.PasswordAddress(token), by.Now.Add(login.PasswordAddressLasts)}}, nil
+}
+
+// settingsDocument is all that owners set while the service runs.
+type settingsDocument struct {
+	Enforced bool `json:"single_sign_on_enforced"`
+	DoorShut bool `json:"back_door_shut"`
+}
+
+// settingsChange names all of them: one that is left out would be switched off by
+// somebody who did not mean it.
+type settingsChange struct {
+	Enforced *bool `json:"single_sign_on_enforced"`
+	DoorShut *bool `json:"back_door_shut"`
+}
+
+type settingsAnswer struct {
+	ETag string `header:"ETag"`
+	Body settingsDocument
+}
+
+func (a *API) settings(ctx context.Context) (*settingsAnswer, error) {
+	now, err := a.Flow.Store.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := settingsDocument(now)
+	return &settingsAnswer{digestTag(shown), shown}, nil
+}
+
+func (a *API) getSettings(ctx context.Context, in *struct{ Known }) (*settingsAnswer, error) {
+	now, err := a.settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.of(now.ETag); err != nil {
+		return nil, err
+	}
+	return now, nil
+}
+
+func (a *API) replaceSettings(ctx context.Context, in *struct {
+	Seen
+	Reasoned
+}) (*settingsAnswer, error) {
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	to, problems := read[settingsChange](ctx)
+	var missing fault.Problems
+	for field, value := range map[string]*bool{"single_sign_on_enforced": to.Enforced, "back_door_shut": to.DoorShut} {
+		if value == nil {
+			missing.Add(field, "Write true or false.")
+		}
+	}
+	if err := invalid(merged(problems, missing)); err != nil {
+		return nil, err
+	}
+	before, err := a.settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.of(before.ETag); err != nil {
+		return nil, err
+	}
+	if err := a.Flow.Store.SetSettings(ctx, store.Settings{Enforced: *to.Enforced, DoorShut: *to.DoorShut}, by); err != nil {
+		return nil, err
+	}
+	return a.settings(ctx)
+}
