@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"reflect"
 	"strings"
 	"time"
@@ -126,7 +127,7 @@ func (a *API) property(t reflect.Type) *huma.Schema {
 	case t.Kind() == reflect.Bool:
 		return &huma.Schema{Type: huma.TypeBoolean}
 	case t.Kind() == reflect.Int:
-		return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+		return &huma.Schema{Type: huma.TypeInteger, Format: "int32", Minimum: new(float64(math.MinInt32)), Maximum: new(float64(math.MaxInt32))}
 	case t.Kind() == reflect.String:
 		return &huma.Schema{Type: huma.TypeString}
 	}

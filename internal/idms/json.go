@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -164,6 +166,12 @@ func (r *jsonReader) value(path string, node any, into reflect.Value) {
 		} else {
 			r.problems.Add(path, wordsOfText)
 		}
+	case reflect.Int:
+		if number, ok := wholeNumber(node); ok {
+			into.SetInt(number)
+		} else {
+			r.problems.Add(path, wordsOfNumber)
+		}
 	case reflect.Struct:
 		if instant, ok := into.Addr().Interface().(*time.Time); ok {
 			r.instant(path, node, instant)
@@ -173,6 +181,23 @@ func (r *jsonReader) value(path string, node any, into reflect.Value) {
 	default:
 		panic("idms: no document has a field of kind " + into.Kind().String())
 	}
+}
+
+// wholeNumber is a number of a document, in the 32 bits that files have too. 2.0
+// and 2e0 are whole (RFC 8259, 6).
+func wholeNumber(node any) (int64, bool) {
+	number, ok := node.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	if whole, err := strconv.ParseInt(number.String(), 10, 32); err == nil {
+		return whole, true
+	}
+	value, err := number.Float64()
+	if err != nil || value != math.Trunc(value) || math.Abs(value) > math.MaxInt32 {
+		return 0, false
+	}
+	return int64(value), true
 }
 
 func (r *jsonReader) instant(path string, node any, into *time.Time) {

@@ -107,3 +107,26 @@ func FuzzReadJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestANumberOfADocumentIsWholeAndOf32Bits(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want int
+		ok   bool
+	}{
+		{"636", 636, true}, {"0", 0, true}, {"-1", -1, true}, {"2.0", 2, true}, {"2e2", 200, true}, {"2147483647", 1<<31 - 1, true},
+		{"2147483648", 0, false}, {"-9223372036854775809", 0, false}, {"2.5890419884777833e-42", 0, false}, {"1e400", 0, false},
+		{"0.5", 0, false}, {`"636"`, 0, false}, {"true", 0, false}, {"[1]", 0, false}, {"{}", 0, false},
+	} {
+		var into struct {
+			Port int `json:"port"`
+		}
+		problems := ReadJSON([]byte(`{"port": `+tt.text+`}`), &into)
+		if problems.Any() == tt.ok || into.Port != tt.want {
+			t.Errorf("%s is read as %d, with %v", tt.text, into.Port, problems)
+		}
+		if !tt.ok && (len(problems) != 1 || problems[0].Field != "port") {
+			t.Errorf("%s: %v", tt.text, problems)
+		}
+	}
+}

@@ -177,7 +177,7 @@ func (r *reader) value(path string, node ast.Node, into reflect.Value) {
 			value, err = strconv.ParseInt(number.GetToken().Value, 10, 32)
 		}
 		if !ok || err != nil {
-			r.refuse(path, node, "Write a whole number.")
+			r.refuse(path, node, wordsOfNumber)
 			return
 		}
 		into.SetInt(value)
@@ -212,6 +212,7 @@ func (r *reader) structure(path string, node ast.Node, into reflect.Value) {
 // What is said of a field that cannot be read, in YAML and in JSON.
 const (
 	wordsOfFlag    = "Write true or false."
+	wordsOfNumber  = "Write a whole number of at most 32 bits."
 	wordsOfText    = "Write one text."
 	wordsOfInstant = "Write a time as 2026-03-01T09:30:00Z."
 )

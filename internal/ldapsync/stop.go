@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -179,6 +180,16 @@ func parted[T any](all []T, second func(T) bool) (a, b []T) {
 		}
 	}
 	return a, b
+}
+
+// SendsPasswordAs is true when these settings send the bind password to the same
+// servers as others do, with the same proof of who they are. Otherwise whoever may
+// change the settings, and may not see the password, could have it sent to a server
+// of theirs.
+func (s Settings) SendsPasswordAs(other Settings) bool {
+	s, other = s.Defaults(), other.Defaults()
+	return slices.Equal(s.Hosts, other.Hosts) && s.Port == other.Port && s.Security == other.Security &&
+		s.CACertificate == other.CACertificate && s.BindDN == other.BindDN
 }
 
 // Fingerprint is a digest of the settings that say who is read from where: hosts,

@@ -368,6 +368,9 @@ func (tx *Tx) applyRecord(record idms.Record, before documentRow, keys map[strin
 			return err
 		}
 		difference.Warnings, state = record.WarningsOfReplacing(former), former.State
+		if err := tx.guardBindPassword(former, record, by, &difference.Warnings); err != nil {
+			return err
+		}
 	}
 	if err := tx.warnUntested(record, state, &difference.Warnings); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/ldapsync"
+	"idms/internal/roles"
 	"idms/internal/users"
 )
 
@@ -372,6 +373,28 @@ func (s *Store) SetBindPassword(ctx context.Context, key, password string, by Au
 		return err
 	}
 	return s.InTx(ctx, func(tx *Tx) error { return tx.setBindPassword(record, password, by) })
+}
+
+// guardBindPassword forgets the bind password of a record whose directory goes
+// away, or would send it elsewhere by somebody who is no owner: an editor may change
+// where people come from, and must not get to read a password that way.
+func (tx *Tx) guardBindPassword(former, record idms.Record, by Author, warnings *fault.Problems) error {
+	switch {
+	case former.Directory == nil && record.Directory == nil:
+		return nil
+	case record.Directory != nil && by.Role.May(roles.Owner):
+		return nil
+	case former.Directory != nil && record.Directory != nil && record.Directory.SendsPasswordAs(*former.Directory):
+		return nil
+	}
+	kept, err := tx.count("SELECT count(*) FROM secrets WHERE record_id = ? AND purpose = ?", record.ID, purposeBind)
+	if err != nil || kept == 0 {
+		return err
+	}
+	if record.Directory != nil {
+		warnings.Add("directory.hosts", "The bind password is forgotten, because it would be sent to another server than before. Set it again.")
+	}
+	return tx.setBindPassword(Edition{ID: record.ID, Key: record.Key}, "", by)
 }
 
 func (tx *Tx) setBindPassword(record Edition, password string, by Author) error {
