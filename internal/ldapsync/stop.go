@@ -188,8 +188,8 @@ func parted[T any](all []T, second func(T) bool) (a, b []T) {
 // of theirs.
 func (s Settings) SendsPasswordAs(other Settings) bool {
 	s, other = s.Defaults(), other.Defaults()
-	return slices.Equal(s.Hosts, other.Hosts) && s.Port == other.Port && s.Security == other.Security &&
-		s.CACertificate == other.CACertificate && s.BindDN == other.BindDN
+	return slices.Equal(s.Hosts, other.Hosts) && s.Port == other.Port &&
+		s.Security == other.Security && s.CACertificate == other.CACertificate
 }
 
 // Fingerprint is a digest of the settings that say who is read from where: hosts,
