@@ -93,9 +93,6 @@ func (a *API) renameGroup(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := in.of(groupAnswerOf(before).ETag); err != nil {
-		return nil, err
-	}
 	document, problems := read[groupDocument](ctx)
 	group := groups.Group{Key: document.Key, Name: document.Name}
 	problems = merged(problems, idms.CheckGroup(group))
@@ -103,6 +100,9 @@ func (a *API) renameGroup(ctx context.Context, in *struct {
 		problems.Add("key", "The key of a group never changes. Write %s, or create another group.", before.Key)
 	}
 	if err := invalid(problems); err != nil {
+		return nil, err
+	}
+	if err := in.of(groupAnswerOf(before).ETag); err != nil {
 		return nil, err
 	}
 	by, err := a.author(ctx, in.Reasoned)

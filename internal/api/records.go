@@ -109,7 +109,7 @@ func (a *API) createRecord(ctx context.Context, in *struct {
 	Reasoned
 }) (*savedRecord, error) {
 	document, problems := read[idms.Document](ctx)
-	out, err := a.save(ctx, document, problems, 0, in.Tried, in.Reasoned)
+	out, err := a.save(ctx, document, problems, 0, Seen{}, in.Tried, in.Reasoned)
 	if err != nil {
 		return nil, err
 	}
@@ -130,22 +130,26 @@ func (a *API) replaceRecord(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := in.of(versionTag(before.Version)); err != nil {
-		return nil, err
-	}
 	document, problems := read[idms.Document](ctx)
 	if document.Key != before.Key && document.Key != "" {
 		problems.Add("key", "The key of a record never changes. Write %s, or create another record.", before.Key)
 	}
-	return a.save(ctx, document, problems, before.Version, in.Tried, in.Reasoned)
+	return a.save(ctx, document, problems, before.Version, in.Seen, in.Tried, in.Reasoned)
 }
 
-// save writes a document whose author has seen a version of the record; 0 for one
-// that is not there yet. unread is what could not be read of it.
-func (a *API) save(ctx context.Context, document idms.Document, unread fault.Problems, seen int, t Tried, r Reasoned) (*savedRecord, error) {
+// save writes a document over the version of the record that its author says they
+// have seen; version is the one that is there, 0 for a record that is not there
+// yet. unread is what could not be read of the document. What is wrong with it is
+// told before what has changed meanwhile: reading the record again mends only that.
+func (a *API) save(ctx context.Context, document idms.Document, unread fault.Problems, version int, seen Seen, t Tried, r Reasoned) (*savedRecord, error) {
 	record, problems := document.Checked()
 	if err := invalid(merged(unread, problems)); err != nil {
 		return nil, err
+	}
+	if version > 0 {
+		if err := seen.of(versionTag(version)); err != nil {
+			return nil, err
+		}
 	}
 	by, err := a.author(ctx, r)
 	if err != nil {
@@ -155,11 +159,11 @@ func (a *API) save(ctx context.Context, document idms.Document, unread fault.Pro
 		return nil, err
 	}
 	applied, err := a.Flow.Store.ApplyWith(ctx, idms.File{Records: []idms.Record{record}}, by,
-		store.How{DryRun: t.DryRun, Seen: map[string]int{record.Key: seen}})
+		store.How{DryRun: t.DryRun, Seen: map[string]int{record.Key: version}})
 	if err != nil {
 		return nil, inRecord(err)
 	}
-	return a.savedAs(record, applied, seen, t), nil
+	return a.savedAs(record, applied, version, t), nil
 }
 
 // filled is a record with what its metadata address says, where nobody has read it

@@ -93,6 +93,25 @@ func TestNobodysEditIsLost(t *testing.T) {
 	}
 }
 
+// Reading the record again would not mend what is wrong with what came.
+func TestWhatIsWrongIsToldBeforeWhatHasChanged(t *testing.T) {
+	h := newHouse(t)
+	for _, tt := range []struct{ method, path, body string }{
+		{"PUT", "/records/acme", `{"key": "acme", "name": ""}`},
+		{"PUT", "/records/acme/validation_rules", `{"items": [{"pattern": "("}]}`},
+		{"PUT", "/records/acme/validation_rules/not-suspended", `{"attribute": "status"}`},
+		{"POST", "/records/acme/validation_rules", `{"attribute": 7}`},
+		{"POST", "/records/acme/associations/ops/move", `{"before": 7}`},
+		{"PUT", "/groups/platform", `{"key": "platform", "name": ""}`},
+	} {
+		for _, seen := range [][]string{nil, {"If-Match", `"0"`}} {
+			if _, problems := h.ask(roles.Owner, tt.method, tt.path, tt.body, seen...).is(http.StatusUnprocessableEntity).problem(); len(problems) == 0 {
+				t.Errorf("%s %s names no problem", tt.method, tt.path)
+			}
+		}
+	}
+}
+
 // The handler looks first, but what counts is the transaction.
 func TestAnEditBetweenLookingAndWritingIsFoundToo(t *testing.T) {
 	h := newHouse(t)

@@ -159,16 +159,13 @@ func (l ruleList[Rule, Body]) edit(ctx context.Context, in RuleChange, edit func
 	if err != nil {
 		return nil, err
 	}
-	if err := in.of(versionTag(version)); err != nil {
-		return nil, err
-	}
 	rules := l.of(&document)
 	changed, problems, err := edit(slices.Clone(*rules))
 	if err != nil {
 		return nil, err
 	}
 	*rules = changed
-	return l.api.save(ctx, document, problems, version, in.Tried, in.Reasoned)
+	return l.api.save(ctx, document, problems, version, in.Seen, in.Tried, in.Reasoned)
 }
 
 // at gives problems of a document that came alone their paths in the record.
