@@ -96,8 +96,8 @@ func (f *Fault) Unwrap() []error {
 // maxDiagnostic bounds, in bytes, what is repeated of a server's own text.
 const maxDiagnostic = 512
 
-// bounded makes text of a directory fit for a log and a page: cut, and without
-// control characters.
+// bounded makes text of a directory fit for a log and a page: at most so many
+// bytes, and without control characters.
 func bounded(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
@@ -106,7 +106,8 @@ func bounded(text string, most int) string {
 		return r
 	}, strings.ToValidUTF8(text, "\ufffd"))
 	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
+		const cut = "…"
+		text = strings.ToValidUTF8(text[:most-len(cut)], "") + cut
 	}
 	return strings.TrimSpace(text)
 }

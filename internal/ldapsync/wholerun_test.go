@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -147,6 +148,14 @@ func (f twoFaced) LookUpGroups(ctx context.Context, _ ldapsync.Settings, passwor
 	return ldapsync.LookUpGroups(ctx, f.look, password, groups)
 }
 
+// lookingUp are the faults that a look-up tells by another code, since it is not
+// paged, and begins by asking for the root.
+var lookingUp = map[string]string{
+	"a cookie it does not know any more": "directory_refused",
+	"no paging control":                  "malformed", // and entries of people who were not asked for
+	"no rights":                          "dropped",   // no rights at the root are none to worry about; then the server leaves
+}
+
 // L5, L7, L8: whatever fault strikes, at whichever page of people or of groups or
 // while somebody is looked up again, the run has failed, says why, and left
 // everything as it was; and the next good run finds nothing to do.
@@ -188,9 +197,12 @@ func TestNoFaultOfADirectoryTakesAnythingFromAnybody(t *testing.T) {
 						fails(fmt.Sprintf("%s, %s, page %d", row.name, in, page), row.codes, twoFaced{read: f.start(t), look: good})
 					}
 				}
-				// A look-up is not paged, and its faults have names of their own.
 				f := &faulty{people: 12, pageSize: 4, in: "people", at: 1, fault: row.fault}
-				fails(row.name+", looking up", row.codes+" directory_refused malformed late dropped", twoFaced{read: fewer, look: f.start(t)})
+				codes := row.codes
+				if own, ok := lookingUp[row.name]; ok {
+					codes = own
+				}
+				fails(row.name+", looking up", codes, twoFaced{read: fewer, look: f.start(t)})
 			}
 			s.sync.Source = nil
 			if same := s.run("", store.RunUnchanged); same.Written != 0 {
@@ -200,30 +212,61 @@ func TestNoFaultOfADirectoryTakesAnythingFromAnybody(t *testing.T) {
 	}
 }
 
-// A hostile name is skipped or kept as it is, and stops nobody else.
+// A hostile name costs its own entry and stops nobody else, as long as there are
+// few of them.
 func TestAHostileNameStopsNobodyElse(t *testing.T) {
-	f := &faulty{people: 12, groups: 1, pageSize: 12}
-	f.in, f.at = "people", 1
-	f.fault = func(a *answering) bool {
-		for i, name := range []string{"uid=\xff\xfe", "uid=a\x00b", "uid=" + strings.Repeat("x", 2000)} {
-			a.entries = append(a.entries, found(name+",ou=people,"+faultyBase, []attribute{
-				{"uid", []string{fmt.Sprint("hostile", i)}}, {"mail", []string{"h@example.com"}}, {"entryUUID", []string{fmt.Sprintf("h%035d", i)}},
-			}))
-		}
-		a.entries = append(a.entries, found("uid=csi,ou=people,"+faultyBase, []attribute{
-			{"uid", []string{"csi\u009b2J"}}, {"mail", []string{"c@example.com"}}, {"entryUUID", []string{fmt.Sprintf("c%035d", 1)}},
-		}))
-		return false
+	hostile := map[string]string{ // by username
+		"not-text":    "uid=\xff\xfe",
+		"nul":         "uid=a\x00b",
+		"csi\u009b2J": "uid=csi",
 	}
-	for _, plain := range []bool{false, true} {
-		s := f.start(t)
-		s.PlainReader = plain
-		snapshot, err := ldapsync.Read(t.Context(), s, "secret", nil, nil)
-		if reason, ok := errors.AsType[*ldapsync.Fault](err); !ok || (reason.Code != ldapsync.TooManyFaulty && reason.Code != ldapsync.Malformed) {
-			// Four of sixteen are too many: nothing of such a directory is believed (L5).
-			t.Errorf("plain %v: %v, %d people", plain, err, len(snapshot.People))
-		} else if text := fault.Sentence(err) + err.Error(); strings.ContainsAny(text, "\x00\u009b\x1b") {
-			t.Errorf("the fault repeats what a terminal obeys: %q", text)
+	for _, tt := range []struct {
+		name   string
+		people int
+		code   ldapsync.FaultCode // "": the others are read
+	}{
+		{"few", 500, ""},
+		{"a fifth", 12, ldapsync.TooManyFaulty}, // nothing of such a directory is believed (L5)
+	} {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/plain %v", tt.name, plain), func(t *testing.T) {
+				f := &faulty{people: tt.people, groups: 1, pageSize: 100, in: "people", at: 1}
+				f.fault = func(a *answering) bool {
+					n := 0
+					for username, name := range hostile {
+						n++
+						a.entries = append(a.entries, found(name+",ou=people,"+faultyBase, []attribute{
+							{"uid", []string{username}}, {"mail", []string{"h@example.com"}}, {"entryUUID", []string{fmt.Sprintf("h%035d", n)}},
+						}))
+					}
+					long := "uid=" + strings.Repeat("x", 2000)
+					a.entries = append(a.entries, found(long+",ou=people,"+faultyBase, []attribute{
+						{"uid", []string{"long"}}, {"mail", []string{"l@example.com"}}, {"entryUUID", []string{fmt.Sprintf("l%035d", 1)}},
+					}))
+					return false
+				}
+				s := f.start(t)
+				s.PlainReader, s.PageSize = plain, 100
+				snapshot, err := ldapsync.Read(t.Context(), s, "secret", nil, nil)
+				if tt.code != "" {
+					reason, ok := errors.AsType[*ldapsync.Fault](err)
+					if !ok || reason.Code != tt.code {
+						t.Fatalf("%v, %d people", err, len(snapshot.People))
+					}
+					if text := fault.Sentence(err) + err.Error(); strings.ContainsAny(text, "\x00\u009b\x1b") {
+						t.Errorf("the fault repeats what a terminal obeys: %q", text)
+					}
+					return
+				}
+				if err != nil || len(snapshot.People) != tt.people || len(snapshot.Skipped) != 4 {
+					t.Fatalf("%v, %d people, %d skipped", err, len(snapshot.People), len(snapshot.Skipped))
+				}
+				for _, skipped := range snapshot.Skipped {
+					if len(skipped.DN) > 1024 || !utf8.ValidString(skipped.DN) || strings.ContainsAny(skipped.DN+skipped.Why, "\x00\u009b\x1b") || skipped.Why == "" {
+						t.Errorf("skipped %q, %q", skipped.DN, skipped.Why)
+					}
+				}
+			})
 		}
 	}
 }

@@ -85,11 +85,11 @@ func TestM24ALogoutWaitsForOneAnswerAndIsPurged(t *testing.T) {
 		if _, _, err := s.Logout(ctx, "H", kept.Expires); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("after its end: %v", err)
 		}
-		for now, want := range map[time.Time]int{kept.Expires.Add(-time.Microsecond): 0, kept.Expires: 1} {
+		for instant, want := range map[time.Time]int{kept.Expires.Add(-time.Microsecond): 0, kept.Expires: 1} {
 			must(t, s.write.Exec("DELETE FROM pending_logouts").Error)
 			must(t, s.KeepLogout(ctx, kept))
-			if purged, err := s.Purge(ctx, now); err != nil || purged.Logouts != want {
-				t.Errorf("purged at %v: %+v (%v), want %d", now, purged, err, want)
+			if purged, err := s.Purge(ctx, instant); err != nil || purged.Logouts != want {
+				t.Errorf("purged at %v: %+v (%v), want %d", instant, purged, err, want)
 			}
 		}
 	})

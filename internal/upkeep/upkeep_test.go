@@ -38,6 +38,7 @@ type world struct {
 	mu      sync.Mutex
 	publish []byte // what the address answers; nil is status 500
 	asked   int
+	whole   int // answers that were not "unchanged"
 	date    time.Time
 	moved   string // where the address leads instead; "" is nowhere
 }
@@ -87,6 +88,7 @@ func (w *world) answer(to http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("If-None-Match") == tag:
 		to.WriteHeader(http.StatusNotModified)
 	default:
+		w.whole++
 		to.Write(w.publish)
 	}
 }
@@ -293,6 +295,27 @@ func TestWhereThePeopleAreSentChangesOnlyWhenSomebodyApproves(t *testing.T) {
 	}
 	if _, err := w.Approve(t.Context(), "acme", time.Time{}, w.author()); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("nothing waits, and is approved: %v", err)
+	}
+}
+
+func TestMetadataThatHasNotChangedIsReadWholeOnce(t *testing.T) {
+	w := newWorld(t)
+	w.apply("")
+	w.refresh()
+	asked, whole := w.asked, w.whole
+	for range 3 {
+		w.later(24 * time.Hour)
+		w.refresh()
+	}
+	if w.asked != asked+3 || w.whole != whole {
+		t.Errorf("of %d further answers %d were whole", w.asked-asked, w.whole-whole)
+	}
+	moved := idp("old")
+	moved.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://moved.example/login"}}
+	w.publishes(moved)
+	w.refresh()
+	if w.whole != whole+1 {
+		t.Error("another document was not read")
 	}
 }
 
