@@ -22,7 +22,7 @@ func (h *house) api(cfg config.Config) (http.Handler, error) {
 		Allow:           web.NewLimit(wrongTokens, h.clock),
 		Warn: func(record idms.Record) fault.Problems {
 			var warnings fault.Problems
-			for _, one := range unreachable(cfg, []idms.Record{record}) {
+			for _, one := range unreachable(cfg, record.Connection()) {
 				warnings.Add(one.Field, "%s", one.Message)
 			}
 			return warnings

@@ -109,7 +109,9 @@ func (r *report) warn(records []idms.Record, cfg config.Config, now time.Time) {
 			r.Warnings = append(r.Warnings, recordWarning{record.Key, warning.Field, warning.Message})
 		}
 	}
-	r.Warnings = append(r.Warnings, unreachable(cfg, records)...)
+	for _, record := range records {
+		r.Warnings = append(r.Warnings, unreachable(cfg, record.Connection())...)
+	}
 }
 
 // whoami names the author of a change made from the command line.

@@ -240,7 +240,7 @@ func TestABrokenScheduleStopsNoOtherJob(t *testing.T) {
 		{Schedule: ldapsync.Schedule{Every: "often"}},
 		{Deadline: "late"},
 	} {
-		job := directoryJob(h.syncer(), idms.Record{Key: "umbrella", Directory: &broken})
+		job := directoryJob(h.syncer(), idms.Connection{Key: "umbrella", Directory: &broken})
 		if _, ok := job.Next(store.Job{Since: h.clock()}); !ok || job.Name != directory.JobName("umbrella") || job.Timeout < time.Minute {
 			t.Errorf("the job is %+v", job)
 		}

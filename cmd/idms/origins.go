@@ -12,12 +12,12 @@ import (
 // unreachable says of which records nobody reaches the addresses: their origin
 // is not among the public addresses of this configuration, where every request
 // for another host is refused.
-func unreachable(cfg config.Config, records []idms.Record) []recordWarning {
+func unreachable(cfg config.Config, records ...idms.Connection) []recordWarning {
 	bases := cfg.Bases()
 	var said []recordWarning
 	for _, record := range records {
 		origin := record.SAML.Origin
-		if record.Key == idms.LocalKey || record.State == idms.Disabled || origin == "" || slices.Contains(bases, origin) {
+		if record.State == idms.Disabled || origin == "" || slices.Contains(bases, origin) {
 			continue
 		}
 		said = append(said, recordWarning{record.Key, "saml.origin", fmt.Sprintf(

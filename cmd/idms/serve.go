@@ -66,11 +66,11 @@ func (c serveCommand) Run(p *program) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	records, err := house.store.Records(p.ctx)
+	records, err := house.store.Connections(p.ctx)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	for _, warning := range unreachable(cfg, records) {
+	for _, warning := range unreachable(cfg, records...) {
 		log.Warn(warning.String())
 	}
 	if err := house.invite(p.ctx); err != nil {
@@ -232,6 +232,9 @@ func (h *house) jobs(ctx context.Context) ([]jobs.Job, error) {
 		{Name: "certificates", Schedule: jobs.Every(time.Hour, 5*time.Minute), Run: h.upkeep.WarnOfCertificates},
 	}
 	sources, err := h.upkeep.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, source := range sources {
 		list = append(list, jobs.Job{
 			Name: "metadata " + source.Record, Schedule: jobs.Every(source.Every, source.Every/10), Timeout: time.Minute,
@@ -240,9 +243,6 @@ func (h *house) jobs(ctx context.Context) ([]jobs.Job, error) {
 				return err
 			},
 		})
-	}
-	if err != nil {
-		return nil, err
 	}
 	syncs, err := h.directoryJobs(ctx)
 	return append(list, syncs...), err
@@ -286,7 +286,7 @@ func (h *house) directoryJobs(ctx context.Context) ([]jobs.Job, error) {
 // directoryJob syncs one record. A schedule that cannot be kept any more, since
 // an update of the system took its time zone away, makes this one job fail,
 // where everybody sees it, and no other.
-func directoryJob(sync *directory.Sync, record idms.Record) jobs.Job {
+func directoryJob(sync *directory.Sync, record idms.Connection) jobs.Job {
 	settings := record.Directory.Defaults()
 	job := jobs.Job{
 		Name: directory.JobName(record.Key),

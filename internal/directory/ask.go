@@ -64,12 +64,12 @@ func (s *Sync) access(ctx context.Context, key string) (ldapsync.Settings, strin
 func JobName(key string) string { return "directory " + key }
 
 // Scheduled are the records that are synced by themselves.
-func (s *Sync) Scheduled(ctx context.Context) ([]idms.Record, error) {
-	all, err := s.Store.Records(ctx)
+func (s *Sync) Scheduled(ctx context.Context) ([]idms.Connection, error) {
+	all, err := s.Store.Connections(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var list []idms.Record
+	var list []idms.Connection
 	for _, record := range all {
 		if record.State == idms.Active && record.Association == idms.FromDirectory && record.Directory != nil && !record.Directory.Schedule.Paused {
 			list = append(list, record)

@@ -152,33 +152,72 @@ func (r Record) MarshalDocument() ([]byte, error) {
 	return json.Marshal(storedDocument{Schema, documentOf(r)})
 }
 
+// Connection is a record as far as it speaks of the provider and the directory:
+// for what looks at all records again and again, and must not compile their rules
+// each time. It is a type of its own, since a record without rules lets everyone in.
+type Connection struct {
+	ID, Key, Name string
+	Version       int
+	State         State
+	SAML          saml.Settings
+	Association   AssociationType
+	Directory     *ldapsync.Settings
+}
+
+// ParseConnection is ParseDocument without mapping and rules.
+func ParseConnection(data []byte) (Connection, error) {
+	stored, err := readDocument(data)
+	if err != nil {
+		return Connection{}, err
+	}
+	stored.Validation, stored.Access, stored.Association = nil, nil, nil
+	record, problems := stored.record(nil)
+	if err := problems.Err(); err != nil {
+		return Connection{}, fmt.Errorf("reading a record version: %w", err)
+	}
+	return record.Connection(), nil
+}
+
+// Connection is this part of a record.
+func (r Record) Connection() Connection {
+	return Connection{r.ID, r.Key, r.Name, r.Version, r.State, r.SAML, r.Association, r.Directory}
+}
+
 // ParseDocument reads what MarshalDocument wrote. A document of a newer schema
 // is refused rather than half understood.
 func ParseDocument(data []byte) (Record, error) {
-	var schema struct {
-		Schema int `json:"schema"`
-	}
-	if err := json.Unmarshal(data, &schema); err != nil {
-		return Record{}, fmt.Errorf("reading a record version: %w", err)
-	}
-	if schema.Schema < 1 || schema.Schema > Schema {
-		return Record{}, fmt.Errorf("reading a record version: its schema is %d, and this program knows 1 to %d; a newer version of idms wrote it", schema.Schema, Schema)
-	}
-
-	var stored storedDocument
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&stored); err != nil {
-		return Record{}, fmt.Errorf("reading a record version: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Record{}, errors.New("reading a record version: there is more after its end")
+	stored, err := readDocument(data)
+	if err != nil {
+		return Record{}, err
 	}
 	record, problems := stored.record(nil)
 	if err := problems.Err(); err != nil {
 		return Record{}, fmt.Errorf("reading a record version: %w", err)
 	}
 	return record, nil
+}
+
+func readDocument(data []byte) (storedDocument, error) {
+	var schema struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &schema); err != nil {
+		return storedDocument{}, fmt.Errorf("reading a record version: %w", err)
+	}
+	if schema.Schema < 1 || schema.Schema > Schema {
+		return storedDocument{}, fmt.Errorf("reading a record version: its schema is %d, and this program knows 1 to %d; a newer version of idms wrote it", schema.Schema, Schema)
+	}
+
+	var stored storedDocument
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&stored); err != nil {
+		return storedDocument{}, fmt.Errorf("reading a record version: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return storedDocument{}, errors.New("reading a record version: there is more after its end")
+	}
+	return stored, nil
 }
 
 // documentOf leaves out whatever has its default, so that a file shows what

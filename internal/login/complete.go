@@ -124,11 +124,8 @@ func (a *attempt) prove(ctx context.Context) error {
 	if awaited, err := a.isAwaited(ctx); !awaited {
 		return err
 	}
-	leave, ok := a.enter(ctx)
+	leave, ok := a.takePlace(ctx)
 	if !ok {
-		if ctx.Err() == nil {
-			a.steps.Refuse(noPlace(cap(a.verifying)))
-		}
 		return ctx.Err()
 	}
 	defer leave()
@@ -142,11 +139,19 @@ func (a *attempt) prove(ctx context.Context) error {
 	a.Metrics.Verified(time.Since(began))
 	a.steps = append(a.steps, verification.Steps...)
 	a.verified, a.assertion = verification.Accepted, verification.Assertion
-	a.lookUpKey(ctx)
 	if i := slices.IndexFunc(a.waiting, func(p store.Pending) bool { return p.RequestID == a.assertion.InResponseTo }); i >= 0 {
 		a.pending = &a.waiting[i]
 	}
 	return nil
+}
+
+// takePlace takes a place among the messages that are verified. Without one, and
+// with nobody gone, the step is refused.
+func (a *attempt) takePlace(ctx context.Context) (leave func(), ok bool) {
+	if leave, ok = a.enter(ctx); !ok && ctx.Err() == nil {
+		a.steps.Refuse(noPlace(cap(a.verifying)))
+	}
+	return leave, ok
 }
 
 // message is what was posted, decoded.
@@ -257,6 +262,7 @@ func (a *attempt) expect() saml.Expect {
 // trace and nothing else: anybody can post garbage, and the audit trail is for
 // what was proved (docs/decisions/0004).
 func (a *attempt) turnAway(ctx context.Context) (Outcome, error) {
+	a.lookUpKey(ctx)
 	code := a.steps.Code()
 	if err := a.Store.SaveTrace(ctx, a.trace(idms.Decision{})); err != nil {
 		return Outcome{}, err

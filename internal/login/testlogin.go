@@ -271,12 +271,13 @@ func (f *Flow) completeTest(ctx context.Context, post Post, test store.TestLogin
 	if err != nil {
 		return Outcome{}, err
 	}
+	a.lookUpKey(ctx)
 	return a.conclude(ctx, claimed, read)
 }
 
 // examine takes the steps of the protocol, those after a refusal too.
 func (a *attempt) examine(ctx context.Context) (claimed saml.Assertion, read bool, err error) {
-	leave, ok := a.enter(ctx)
+	leave, ok := a.takePlace(ctx)
 	if !ok {
 		return claimed, false, ctx.Err()
 	}
@@ -288,7 +289,6 @@ func (a *attempt) examine(ctx context.Context) (claimed saml.Assertion, read boo
 	examination := a.verifier.Examine(message, a.expect())
 	a.steps = append(a.steps, examination.Steps...)
 	a.verified, a.assertion = examination.Accepted, examination.Assertion
-	a.lookUpKey(ctx)
 	return examination.Claimed, examination.Read, nil
 }
 

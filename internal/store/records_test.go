@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -361,6 +362,29 @@ func TestWhatCannotBeAKeyIsNotFound(t *testing.T) {
 					t.Errorf("%s of %.20q says %.100q", name, key, said)
 				}
 			}
+		}
+	})
+}
+
+func TestAConnectionIsItsRecordWithoutTheRules(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		newRecord(t, s, "acme", "staff")
+		newRecord(t, s, "beta", "ops")
+		record := sample("beta", "ops")
+		record.Name, record.SAML.Issuer = "Beta, renamed", "https://idp.beta.example/"
+		apply(t, s, idms.File{Records: []idms.Record{record}})
+		records, err := s.Records(ctx)
+		must(t, err)
+		connections, err := s.Connections(ctx)
+		must(t, err)
+		var want []idms.Connection
+		for _, record := range records {
+			if record.Key != idms.LocalKey {
+				want = append(want, record.Connection())
+			}
+		}
+		if len(want) != 2 || !reflect.DeepEqual(connections, want) {
+			t.Errorf("%+v, want %+v", connections, want)
 		}
 	})
 }

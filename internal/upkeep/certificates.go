@@ -20,7 +20,7 @@ var ourPurpose = map[store.KeyPart]string{
 
 const providerSigns = "provider: signs responses"
 
-func (u *Upkeep) certificatesOf(ctx context.Context, record idms.Record, uses map[string]store.CertificateUse, now time.Time) ([]Certificate, error) {
+func (u *Upkeep) certificatesOf(ctx context.Context, record idms.Connection, uses map[string]store.CertificateUse, now time.Time) ([]Certificate, error) {
 	var list []Certificate
 	line := func(purpose string, ours bool, certificate *x509.Certificate) {
 		left := certificate.NotAfter.Sub(now)
@@ -72,7 +72,7 @@ type ourCertificate struct {
 
 // ourCertificates remembers them: to read one, the key around it is opened, and
 // monitoring asks for all of them every few seconds.
-func (u *Upkeep) ourCertificates(ctx context.Context, record idms.Record) (ourCertificates, error) {
+func (u *Upkeep) ourCertificates(ctx context.Context, record idms.Connection) (ourCertificates, error) {
 	u.mu.Lock()
 	have, ok := u.ours[record.ID]
 	u.mu.Unlock()
@@ -109,7 +109,7 @@ const ended = -1
 // WarnOfCertificates tells the log of each certificate that ends within 60, 30,
 // 14, 7 and 1 days, and that it has ended, once each.
 func (u *Upkeep) WarnOfCertificates(ctx context.Context, now time.Time) error {
-	records, err := u.Store.Records(ctx)
+	records, err := u.Store.Connections(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (u *Upkeep) WarnOfCertificates(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, record := range records {
-		if record.Key == idms.LocalKey || record.State == idms.Disabled {
+		if record.State == idms.Disabled {
 			continue
 		}
 		list, err := u.certificatesOf(ctx, record, uses[record.ID], now)

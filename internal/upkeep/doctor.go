@@ -65,7 +65,7 @@ func (u *Upkeep) Examine(ctx context.Context, only string) ([]Finding, error) {
 		if err := u.examineMetadata(ctx, &e); err != nil {
 			return nil, err
 		}
-		list, err := u.certificatesOf(ctx, record, uses[record.ID], u.Clock())
+		list, err := u.certificatesOf(ctx, record.Connection(), uses[record.ID], u.Clock())
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"idms/internal/fault"
-	"idms/internal/idms"
 	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/store"
@@ -118,7 +117,7 @@ func warning(left time.Duration) int {
 // Certificates are those of all records: the providers', by which responses are
 // verified, and our own. By record; the first to end comes first within it.
 func (u *Upkeep) Certificates(ctx context.Context) ([]Certificate, error) {
-	records, err := u.Store.Records(ctx)
+	records, err := u.Store.Connections(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -129,9 +128,6 @@ func (u *Upkeep) Certificates(ctx context.Context) ([]Certificate, error) {
 	now := u.Clock()
 	var list []Certificate
 	for _, record := range records {
-		if record.Key == idms.LocalKey {
-			continue
-		}
 		own, err := u.certificatesOf(ctx, record, uses[record.ID], now)
 		if err != nil {
 			return nil, err

@@ -308,7 +308,7 @@ type Source struct {
 
 // Sources are all records whose metadata is to be read again.
 func (u *Upkeep) Sources(ctx context.Context) ([]Source, error) {
-	records, err := u.Store.Records(ctx)
+	records, err := u.Store.Connections(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (u *Upkeep) State(ctx context.Context) (metrics.State, error) {
 		}
 		seen[certificate] = true
 	}
-	records, err := u.Store.Records(ctx)
+	records, err := u.Store.Connections(ctx)
 	if err != nil {
 		return state, err
 	}
