@@ -20,14 +20,19 @@ func (h *house) api(cfg config.Config) (http.Handler, error) {
 		PasswordAddress: func(token string) string { return h.config.Bases()[0] + web.ChoosePath(token) },
 		Address:         web.ClientAddress(cfg.Proxies()),
 		Allow:           web.NewLimit(wrongTokens, h.clock),
-		Warn: func(record idms.Record) fault.Problems {
-			var warnings fault.Problems
-			for _, one := range unreachable(cfg, record.Connection()) {
-				warnings.Add(one.Field, "%s", one.Message)
-			}
-			return warnings
-		},
-		Directory: h.syncer(),
-		Clock:     h.clock, Log: h.log,
+		Warn:            warn(cfg),
+		Directory:       h.syncer(),
+		Clock:           h.clock, Log: h.log,
 	})
+}
+
+// warn says of a record what only the configuration can tell.
+func warn(cfg config.Config) func(idms.Record) fault.Problems {
+	return func(record idms.Record) fault.Problems {
+		var warnings fault.Problems
+		for _, one := range unreachable(cfg, record.Connection()) {
+			warnings.Add(one.Field, "%s", one.Message)
+		}
+		return warnings
+	}
 }

@@ -219,7 +219,7 @@ func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
 
 func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
 	return web.New(web.Config{
-		Flow: h.flow, MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
+		Flow: h.flow, Upkeep: h.upkeep, Directory: h.syncer(), Warn: warn(cfg), MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
 		Limits:  web.Limits{PerSecond: float64(cfg.Limits.LoginsPerSecond), Burst: cfg.Limits.LoginsBurst},
 		Portals: cfg.Portals, TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,
 	})

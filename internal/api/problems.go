@@ -106,8 +106,8 @@ func (a *API) problemOf(ctx context.Context, err error) *Problem {
 		p = newProblem(http.StatusInternalServerError, "")
 	default:
 		p = newProblem(statuses[kind], fault.Sentence(err))
-		if kind == fault.Invalid {
-			p.Problems = fields(p.Detail)
+		for _, one := range fault.ProblemsOf(err) {
+			p.Problems = append(p.Problems, FieldProblem(one))
 		}
 	}
 	p.Reference = reference(ctx)
@@ -115,20 +115,6 @@ func (a *API) problemOf(ctx context.Context, err error) *Problem {
 		a.Log.Error("request failed", "id", p.Reference, "status", p.Status, "error", err)
 	}
 	return p
-}
-
-// fields finds the problems in an Invalid error that fault.Problems made: a line
-// for each, with the field before a colon. A sentence alone has none.
-func fields(text string) []FieldProblem {
-	var list []FieldProblem
-	for line := range strings.Lines(text) {
-		field, message, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		if !ok || strings.ContainsAny(field, " \t") {
-			return nil
-		}
-		list = append(list, FieldProblem{field, message})
-	}
-	return list
 }
 
 // fail writes what the router and the guards refuse.

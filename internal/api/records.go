@@ -203,10 +203,7 @@ func merged(unread, problems fault.Problems) fault.Problems {
 
 // inRecord tells problems that the database found by their paths in one record.
 func inRecord(err error) error {
-	if fault.KindOf(err) != fault.Invalid {
-		return err
-	}
-	list := fields(fault.Sentence(err))
+	list := fault.ProblemsOf(err)
 	if list == nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type hidden struct {
 	kind     Kind
 	sentence string
 	cause    error // nil when the sentence says it all
+	problems Problems
 }
 
 func (h *hidden) Error() string {

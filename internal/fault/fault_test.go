@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -44,6 +45,12 @@ func TestProblemsKeepTheirPaths(t *testing.T) {
 	}
 	if err := whole.Err(); KindOf(err) != Invalid {
 		t.Errorf("kind = %v", KindOf(err))
+	}
+	if got := ProblemsOf(fmt.Errorf("saving: %w", whole.Err())); !slices.Equal(got, whole) {
+		t.Errorf("the error lost its problems: %v", got)
+	}
+	if got := ProblemsOf(New(Invalid, "name: give it one")); got != nil {
+		t.Errorf("a sentence became problems: %v", got)
 	}
 	if err := (Problems)(nil).Err(); err != nil {
 		t.Errorf("no problems made an error: %v", err)

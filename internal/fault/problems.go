@@ -48,7 +48,15 @@ func (p Problems) Err() error {
 	if !p.Any() {
 		return nil
 	}
-	return New(Invalid, "%s", p.String())
+	return &hidden{kind: Invalid, sentence: p.String(), problems: p}
+}
+
+// ProblemsOf are the problems that Err made an error of; of any other error none.
+func ProblemsOf(err error) Problems {
+	if h, ok := outermost(err); ok {
+		return h.problems
+	}
+	return nil
 }
 
 func (p Problems) String() string {

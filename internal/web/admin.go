@@ -27,28 +27,6 @@ type adminRoute struct {
 	handle       func(s *Site, c echo.Context, who login.Visitor) error
 }
 
-// adminRoutes ask for the same roles as the API does for the same things.
-var adminRoutes = []adminRoute{
-	{http.MethodGet, adminPath, roles.Reader, (*Site).adminHome},
-
-	// What came in a login may be anything that a provider says about a person.
-	{http.MethodGet, adminPath + "/logins", roles.Reader, (*Site).adminLogins},
-	{http.MethodGet, adminPath + "/logins/:ref", roles.Editor, (*Site).adminLogin},
-
-	{http.MethodGet, adminPath + "/people", roles.Reader, (*Site).adminPeople},
-	{http.MethodGet, adminPath + "/people/:user", roles.Reader, (*Site).adminPerson},
-	{http.MethodPost, adminPath + "/people/:user/sessions/end", roles.Editor, (*Site).adminEndSessions},
-	{http.MethodPost, adminPath + "/people/:user/sessions/:session/end", roles.Editor, (*Site).adminEndSession},
-
-	{http.MethodGet, adminPath + "/records", roles.Reader, (*Site).adminRecords},
-	{http.MethodGet, adminPath + "/records/:record", roles.Reader, (*Site).adminRecord},
-
-	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
-	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
-
-	{http.MethodGet, adminPath + "/audit", roles.Reader, (*Site).adminAudit},
-}
-
 func (s *Site) administration(e *echo.Echo) {
 	for _, route := range adminRoutes {
 		handle := s.administered(route)
@@ -104,6 +82,7 @@ type adminFrame struct {
 	Me       string // username
 	Role     roles.Role
 	Sections []section
+	Notice   string // what was done on the way here; "" for nothing
 }
 
 // section is one link of the bar.
@@ -112,24 +91,23 @@ type section struct {
 	Here      bool
 }
 
-func (adminFrame) needs() needs { return needs{formsTo: ownForms} }
+// Scripts make the pages quicker to use. Without them they do the same.
+func (adminFrame) Scripts() []string { return []string{"htmx.min.js", "admin.js"} }
+func (adminFrame) formsTo() string   { return ownForms }
 
 // Edits is true for who may see what providers say of people, and end sessions.
 func (f adminFrame) Edits() bool { return f.Role.May(roles.Editor) }
 
-func (s *Site) adminFrame(title, here string, who login.Visitor) adminFrame {
-	return adminFrameOf(s.frame(title), here, who.Account.Username, who.Role)
+// adminFrame is the frame of an answer: what was done on the way here is told in it.
+func (s *Site) adminFrame(c echo.Context, title, here string, who login.Visitor) adminFrame {
+	framed := adminFrameOf(s.frame(title), here, who.Account.Username, who.Role)
+	framed.Notice = notices[c.QueryParam(doneParam)]
+	return framed
 }
 
 func adminFrameOf(around frame, here, me string, role roles.Role) adminFrame {
 	framed := adminFrame{frame: around, Me: me, Role: role}
-	for _, one := range []struct{ name, path string }{
-		{"Logins", "logins"},
-		{"People", "people"},
-		{"Identity management systems", "records"},
-		{"Groups", "groups"},
-		{"Audit", "audit"},
-	} {
+	for _, one := range adminSections {
 		framed.Sections = append(framed.Sections, section{one.name, adminPath + "/" + one.path, one.path == here})
 	}
 	return framed

@@ -45,7 +45,7 @@ func (adminAuditPage) file() string { return "admin_audit.html" }
 func (s *Site) adminAudit(c echo.Context, who login.Visitor) error {
 	ctx := c.Request().Context()
 	page := adminAuditPage{
-		adminFrame: s.adminFrame("Audit", "audit", who),
+		adminFrame: s.adminFrame(c, "Audit", "audit", who),
 		Action:     queried(c, "action"), Record: queried(c, "record"), Group: queried(c, "group"), User: queried(c, "user"),
 		From: queried(c, "from"), To: queried(c, "to"), Alarms: queried(c, "alarms") != "",
 	}

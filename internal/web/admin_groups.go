@@ -36,7 +36,7 @@ func (s *Site) adminGroups(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page := adminGroupsPage{adminFrame: s.adminFrame("Groups", "groups", who)}
+	page := adminGroupsPage{adminFrame: s.adminFrame(c, "Groups", "groups", who)}
 	for _, one := range list {
 		page.Groups = append(page.Groups, groupRowOf(one))
 	}
@@ -79,7 +79,7 @@ func (s *Site) adminGroup(c echo.Context, who login.Visitor) error {
 	for _, record := range records {
 		pointers = append(pointers, groups.Pointing(group.Key, record.Key, record.Associations)...)
 	}
-	page := adminGroupPageOf(s.adminFrame("Group", "groups", who), group, members, pointers)
+	page := adminGroupPageOf(s.adminFrame(c, "Group", "groups", who), group, members, pointers)
 	page.paging = pagingOf(page.URL, nil, c.QueryParam("cursor"), next)
 	return s.render(c, http.StatusOK, page)
 }

@@ -99,7 +99,7 @@ func (s *Site) adminLogin(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, adminLoginPageOf(s.adminFrame("Login "+told.Ref, "logins", who), told, username))
+	return s.render(c, http.StatusOK, adminLoginPageOf(s.adminFrame(c, "Login "+told.Ref, "logins", who), told, username))
 }
 
 // username of one account, "" for nobody.

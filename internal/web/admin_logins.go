@@ -51,7 +51,7 @@ type loginRow struct {
 func (adminLoginsPage) file() string { return "admin_logins.html" }
 
 func (s *Site) adminLogins(c echo.Context, who login.Visitor) error {
-	page := adminLoginsPage{adminFrame: s.adminFrame("Logins", "logins", who), Filter: loginFilter{
+	page := adminLoginsPage{adminFrame: s.adminFrame(c, "Logins", "logins", who), Filter: loginFilter{
 		Ref: queried(c, "ref"), Record: queried(c, "record"), User: queried(c, "user"), Outcome: queried(c, "outcome"),
 		Code: queried(c, "code"), From: queried(c, "from"), To: queried(c, "to"),
 	}}

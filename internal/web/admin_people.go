@@ -40,7 +40,7 @@ type personRow struct {
 func (adminPeoplePage) file() string { return "admin_people.html" }
 
 func (s *Site) adminPeople(c echo.Context, who login.Visitor) error {
-	page := adminPeoplePage{adminFrame: s.adminFrame("People", "people", who),
+	page := adminPeoplePage{adminFrame: s.adminFrame(c, "People", "people", who),
 		Query: queried(c, "q"), Record: queried(c, "record"), State: queried(c, "state")}
 	filter := store.UserFilter{Search: page.Query, Record: page.Record, State: users.State(page.State)}
 	list, next, err := s.Flow.Store.Users(c.Request().Context(), filter, c.QueryParam("cursor"), perPage)
@@ -129,7 +129,7 @@ func (s *Site) adminPerson(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	now := s.Clock()
-	page := adminPersonPageOf(s.adminFrame("Person", "people", who), person)
+	page := adminPersonPageOf(s.adminFrame(c, "Person", "people", who), person)
 	open, next, err := s.Flow.Store.Sessions(ctx, store.SessionFilter{User: person.Account.ID}, now, "", sessionsShown)
 	if err != nil {
 		return err

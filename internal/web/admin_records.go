@@ -56,7 +56,7 @@ func (s *Site) adminRecords(c echo.Context, who login.Visitor) error {
 	for _, one := range choices {
 		icons[one.Key] = one.HasIcon
 	}
-	page := adminRecordsPage{adminFrame: s.adminFrame("Identity management systems", "records", who)}
+	page := adminRecordsPage{adminFrame: s.adminFrame(c, "Identity management systems", "records", who)}
 	for _, one := range list {
 		page.Records = append(page.Records, recordRowOf(one, icons[one.Key]))
 	}
@@ -137,7 +137,7 @@ func (s *Site) adminRecord(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page, err := adminRecordPageOf(s.adminFrame("Record", "records", who), record, record.SAML.SP(record.Key, s.Flow.Base, nil))
+	page, err := adminRecordPageOf(s.adminFrame(c, "Record", "records", who), record, record.SAML.SP(record.Key, s.Flow.Base, nil))
 	if err != nil {
 		return err
 	}

@@ -73,11 +73,31 @@ func sampleLogin(now time.Time, employment string) login.Trace {
 	}}
 }
 
-// adminSamples are the states of the administrators' pages.
+// sampling is what samples of administrators' pages are made with.
+type sampling struct {
+	around func(title string) frame
+	now    time.Time
+}
+
+// framed is the frame of a page in a section, as grace of a role sees it.
+func (s sampling) framed(title, here string, role roles.Role) adminFrame {
+	return adminFrameOf(s.around(title), here, "grace", role)
+}
+
+// adminSamples are the states of the administrators' pages, section by section.
 func adminSamples(around func(string) frame, now time.Time) []sample {
-	framed := func(title, here string, role roles.Role) adminFrame {
-		return adminFrameOf(around(title), here, "grace", role)
+	var list []sample
+	for _, of := range []func(sampling) []sample{
+		readingSamples,
+	} {
+		list = append(list, of(sampling{around, now})...)
 	}
+	return list
+}
+
+// readingSamples are the pages where nothing is changed.
+func readingSamples(s sampling) []sample {
+	framed, now := s.framed, s.now
 	const id, refused = "01890a5d-ac96-774b-bcce-b302099a8057", "EAETGN8VW2"
 	long := strings.Repeat("wolfeschlegelstein", 8)
 	traces := []struct {

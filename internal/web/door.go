@@ -26,8 +26,8 @@ type doorPage struct {
 	ReturnTo string // a path of ours, or ""
 }
 
-func (doorPage) file() string { return "door.html" }
-func (doorPage) needs() needs { return needs{formsTo: ownForms} }
+func (doorPage) file() string    { return "door.html" }
+func (doorPage) formsTo() string { return ownForms }
 
 func (s *Site) doorPage(c echo.Context) error {
 	returnTo, _ := saml.SafePath(c.QueryParam("return_to"))
@@ -69,8 +69,8 @@ type choosePage struct {
 	Problems []fault.Problem
 }
 
-func (choosePage) file() string { return "choose.html" }
-func (choosePage) needs() needs { return needs{formsTo: ownForms} }
+func (choosePage) file() string    { return "choose.html" }
+func (choosePage) formsTo() string { return ownForms }
 
 // Of are the problems of one field.
 func (p choosePage) Of(field string) []string {
@@ -153,8 +153,8 @@ type offer struct {
 	Side   int    // of the QR code, in squares, with its quiet zone
 }
 
-func (securityPage) file() string { return "security.html" }
-func (securityPage) needs() needs { return needs{formsTo: ownForms} }
+func (securityPage) file() string    { return "security.html" }
+func (securityPage) formsTo() string { return ownForms }
 
 // quiet is the zone around a QR code, in squares.
 const quiet = 4

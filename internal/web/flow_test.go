@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -18,11 +19,15 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"idms/internal/demo"
+	"idms/internal/directory"
+	"idms/internal/fetch"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/saml"
 	"idms/internal/secret"
 	"idms/internal/store"
 	"idms/internal/trace"
+	"idms/internal/upkeep"
 	"idms/internal/web"
 )
 
@@ -88,7 +93,13 @@ func newHouse(t *testing.T, secure bool) *house {
 	check(t, problems.Err())
 	h.apply(t)
 
-	here.Config.Handler, err = web.New(web.Config{Flow: h.flow, PortalName: "Cloud portal", BaseURLs: []string{h.base}, Clock: h.clock, Log: errorsOf(t)})
+	here.Config.Handler, err = web.New(web.Config{
+		Flow: h.flow, PortalName: "Cloud portal",
+		Upkeep: upkeep.New(upkeep.Config{Store: h.store, Clock: h.clock, Log: errorsOf(t), Bases: []string{h.base},
+			Fetch: fetch.New(fetch.Config{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AllowPlainHTTP: true, MaxBytes: saml.MaxMetadata})}),
+		Directory: &directory.Sync{Store: h.store, Clock: h.clock, Log: errorsOf(t)},
+		BaseURLs:  []string{h.base}, Clock: h.clock, Log: errorsOf(t),
+	})
 	check(t, err)
 	there.Config.Handler = h.provider
 	start()

@@ -106,6 +106,8 @@ func (s *Site) bound(next echo.HandlerFunc) echo.HandlerFunc {
 // formsTo is empty when forms may go anywhere. That is so where a form ends at
 // an identity provider, because Chromium holds form-action against every
 // redirect that follows the post, and providers redirect as they like.
+//
+// Scripts are our files alone, and may ask nobody but us.
 func policy(scripts bool, formsTo string) string {
 	parts := []string{
 		"default-src 'none'",
@@ -115,7 +117,7 @@ func policy(scripts bool, formsTo string) string {
 		"frame-ancestors 'none'",
 	}
 	if scripts {
-		parts = append(parts, "script-src 'self'")
+		parts = append(parts, "script-src 'self'", "connect-src 'self'")
 	}
 	if formsTo != "" {
 		parts = append(parts, "form-action "+formsTo)

@@ -342,24 +342,27 @@ func TestStaticFilesAreKeptForEverAndNamedByTheirContent(t *testing.T) {
 
 // What we brought along from others is byte for byte what they published.
 func TestVendoredFilesHaveTheirChecksums(t *testing.T) {
-	sums, err := os.ReadFile("vendored/pico/SHA256SUMS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for line := range strings.Lines(string(sums)) {
-		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
-		content, err := os.ReadFile("vendored/pico/" + name)
+	for folder, want := range map[string][]string{"pico": {"pico.min.css", "LICENSE.md"}, "htmx": {"htmx.min.js", "LICENSE"}} {
+		folder = "vendored/" + folder + "/"
+		sums, err := os.ReadFile(folder + "SHA256SUMS")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := sha256.Sum256(content); hex.EncodeToString(got[:]) != sum {
-			t.Errorf("%s has another checksum than SHA256SUMS says", name)
+		var names []string
+		for line := range strings.Lines(string(sums)) {
+			sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+			content, err := os.ReadFile(folder + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := sha256.Sum256(content); hex.EncodeToString(got[:]) != sum {
+				t.Errorf("%s has another checksum than SHA256SUMS says", folder+name)
+			}
+			names = append(names, name)
 		}
-		names = append(names, name)
-	}
-	if !slices.Contains(names, "pico.min.css") || !slices.Contains(names, "LICENSE.md") {
-		t.Errorf("SHA256SUMS lists only %v", names)
+		if !slices.Equal(names, want) {
+			t.Errorf("%sSHA256SUMS lists %v, want %v", folder, names, want)
+		}
 	}
 }
 

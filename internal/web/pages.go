@@ -22,13 +22,10 @@ import (
 // page is the data of one page. Its type says which template shows it.
 type page interface {
 	file() string
-	needs() needs
-}
-
-// needs is what a page asks of the Content-Security-Policy.
-type needs struct {
-	scripts bool
-	formsTo string
+	// Scripts are the static files of it that run, in order.
+	Scripts() []string
+	// formsTo is where its forms may go, for the Content-Security-Policy.
+	formsTo() string
 }
 
 // frame is what every page has around it.
@@ -40,7 +37,8 @@ type frame struct {
 
 func (s *Site) frame(title string) frame { return frame{Portal: s.PortalName, Title: title} }
 
-func (frame) needs() needs { return needs{formsTo: noForms} }
+func (frame) Scripts() []string { return nil }
+func (frame) formsTo() string   { return noForms }
 
 // loginPage offers the ways to log in.
 type loginPage struct {
@@ -74,8 +72,9 @@ type continuePage struct {
 	LoggingOut bool
 }
 
-func (continuePage) file() string { return "continue.html" }
-func (continuePage) needs() needs { return needs{scripts: true, formsTo: anyForms} }
+func (continuePage) file() string      { return "continue.html" }
+func (continuePage) Scripts() []string { return []string{"post.js"} }
+func (continuePage) formsTo() string   { return anyForms }
 
 // whoPage tells people who they are here.
 type whoPage struct {
@@ -105,11 +104,11 @@ type link struct{ URL, Host string }
 func (whoPage) file() string { return "who.html" }
 
 // Elevating posts a form that ends at the identity provider.
-func (p whoPage) needs() needs {
+func (p whoPage) formsTo() string {
 	if p.CanElevate {
-		return needs{formsTo: anyForms}
+		return anyForms
 	}
-	return needs{formsTo: ownForms}
+	return ownForms
 }
 
 // More is how many groups the page leaves out.
@@ -125,7 +124,7 @@ type elevatePage struct {
 func (elevatePage) file() string { return "elevate.html" }
 
 // Elevating posts a form that ends at the identity provider.
-func (elevatePage) needs() needs { return needs{formsTo: anyForms} }
+func (elevatePage) formsTo() string { return anyForms }
 
 // groupsPage lists every group of a person.
 type groupsPage struct {
@@ -135,8 +134,8 @@ type groupsPage struct {
 	Total  int
 }
 
-func (groupsPage) file() string { return "groups.html" }
-func (groupsPage) needs() needs { return needs{formsTo: ownForms} }
+func (groupsPage) file() string    { return "groups.html" }
+func (groupsPage) formsTo() string { return ownForms }
 
 // refusedPage says that a login was refused, and no more than a visitor may
 // know (S60).
@@ -173,11 +172,18 @@ func (signedOutPage) file() string { return "signed_out.html" }
 
 // A request by POST is posted by a script where scripts run, like an
 // AuthnRequest.
-func (p signedOutPage) needs() needs {
-	if p.Action != "" {
-		return needs{scripts: p.Going, formsTo: anyForms}
+func (p signedOutPage) Scripts() []string {
+	if p.Action != "" && p.Going {
+		return []string{"post.js"}
 	}
-	return needs{formsTo: noForms}
+	return nil
+}
+
+func (p signedOutPage) formsTo() string {
+	if p.Action != "" {
+		return anyForms
+	}
+	return noForms
 }
 
 // errorPage is every page that is not what was asked for.
@@ -277,7 +283,8 @@ func parseTemplates() map[string]*template.Template {
 			}
 			return address, nil
 		},
-		"clip": clip,
+		"clip":    clip,
+		"fieldID": fieldID,
 	}
 	layout := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, layouts...))
 	entries, err := templateFiles.ReadDir("templates")
@@ -308,8 +315,7 @@ func (s *Site) render(c echo.Context, status int, p page) error {
 	if err := templates[p.file()].ExecuteTemplate(&buffer, "layout", p); err != nil {
 		return fmt.Errorf("rendering %s: %w", p.file(), err)
 	}
-	needs := p.needs()
-	c.Response().Header().Set("Content-Security-Policy", policy(needs.scripts, needs.formsTo))
+	c.Response().Header().Set("Content-Security-Policy", policy(len(p.Scripts()) > 0, p.formsTo()))
 	return c.HTMLBlob(status, buffer.Bytes())
 }
 

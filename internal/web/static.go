@@ -14,7 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-//go:embed static vendored/pico/pico.min.css
+//go:embed static vendored/pico/pico.min.css vendored/htmx/htmx.min.js
 var files embed.FS
 
 // asset is one file that pages refer to.

@@ -44,11 +44,11 @@ type wrong struct {
 
 func (testPage) file() string { return "test.html" }
 
-func (p testPage) needs() needs {
+func (p testPage) formsTo() string {
 	if p.Begin != "" {
-		return needs{formsTo: anyForms}
+		return anyForms
 	}
-	return needs{formsTo: noForms}
+	return noForms
 }
 
 // testedPage is what the browser that ran a test is told.

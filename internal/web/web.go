@@ -17,13 +17,23 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"idms/internal/directory"
+	"idms/internal/fault"
+	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/saml"
+	"idms/internal/upkeep"
 )
 
 // Config is what a Site is made of.
 type Config struct {
-	Flow       *login.Flow
+	Flow *login.Flow
+	// Upkeep and Directory are of the Flow's store, for administrators' pages.
+	Upkeep    *upkeep.Upkeep
+	Directory *directory.Sync
+	// Warn says what of a record only this process's configuration can tell; nil
+	// for nothing.
+	Warn       func(idms.Record) fault.Problems
 	PortalName string // what the pages call the portal
 	// BaseURLs are the public origins, scheme://host[:port]. A request for any
 	// other host is answered with 421: nothing is ever derived from the Host

@@ -1,0 +1,38 @@
+package web
+
+import (
+	"net/http"
+
+	"idms/internal/roles"
+)
+
+// adminSections are the links of the bar, in order.
+var adminSections = []struct{ name, path string }{
+	{"Logins", "logins"},
+	{"People", "people"},
+	{"Identity management systems", "records"},
+	{"Groups", "groups"},
+	{"Audit", "audit"},
+}
+
+// adminRoutes ask for the same roles as the API does for the same things.
+var adminRoutes = []adminRoute{
+	{http.MethodGet, adminPath, roles.Reader, (*Site).adminHome},
+
+	// What came in a login may be anything that a provider says about a person.
+	{http.MethodGet, adminPath + "/logins", roles.Reader, (*Site).adminLogins},
+	{http.MethodGet, adminPath + "/logins/:ref", roles.Editor, (*Site).adminLogin},
+
+	{http.MethodGet, adminPath + "/people", roles.Reader, (*Site).adminPeople},
+	{http.MethodGet, adminPath + "/people/:user", roles.Reader, (*Site).adminPerson},
+	{http.MethodPost, adminPath + "/people/:user/sessions/end", roles.Editor, (*Site).adminEndSessions},
+	{http.MethodPost, adminPath + "/people/:user/sessions/:session/end", roles.Editor, (*Site).adminEndSession},
+
+	{http.MethodGet, adminPath + "/records", roles.Reader, (*Site).adminRecords},
+	{http.MethodGet, adminPath + "/records/:record", roles.Reader, (*Site).adminRecord},
+
+	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
+	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
+
+	{http.MethodGet, adminPath + "/audit", roles.Reader, (*Site).adminAudit},
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"idms/internal/fault"
+	"idms/internal/idms"
+)
+
+// A form shows what was typed until it is right: every problem at its field, and all
+// of them at the top with links. Fields are named by their path in the record file,
+// so that a problem finds its field by itself.
+
+// form is what pages with fields to fill have in common. Its templates are
+// "problems", for the top, and "problem", below a field:
+//
+//	<input id="{{fieldID "saml.audience"}}" name="saml.audience" value="{{.Audience}}" {{.Aria "saml.audience"}}>
+//	{{template "problem" .At "saml.audience"}}
+type form struct {
+	Problems fault.Problems
+}
+
+// fieldProblem is what is wrong with one field.
+type fieldProblem struct {
+	ID       string // of the field
+	Messages []string
+}
+
+// At is what is wrong with a field.
+func (f form) At(field string) fieldProblem {
+	at := fieldProblem{ID: fieldID(field)}
+	for _, one := range f.Problems {
+		if one.Field == field {
+			at.Messages = append(at.Messages, one.Message)
+		}
+	}
+	return at
+}
+
+// Aria marks a field that has a problem, for those who hear the page.
+func (f form) Aria(field string) template.HTMLAttr {
+	if at := f.At(field); len(at.Messages) > 0 {
+		return template.HTMLAttr(`aria-invalid="true" aria-describedby="` + template.HTMLEscapeString(at.ID) + `-problem"`)
+	}
+	return ""
+}
+
+// fieldID is the id of a field in the page: its path, with nothing in it that
+// selectors and fragments read otherwise.
+func fieldID(field string) string {
+	return "f-" + strings.Trim(strings.NewReplacer(".", "-", "[", "-", "]", "").Replace(field), "-")
+}
+
+// maxForm bounds a posted form of administrators, in bytes: a record with everything
+// that it may hold, as large as a record file may be.
+const maxForm = idms.MaxFile + 1<<20
+
+// posted reads a form, urlencoded or with files, of at most max bytes. A larger one
+// is 413, one that cannot be read is fault.Invalid. Files are kept in memory.
+func posted(c echo.Context, max int64) (url.Values, error) {
+	request := c.Request()
+	request.Body = http.MaxBytesReader(c.Response(), request.Body, max)
+	err := request.ParseMultipartForm(max)
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = request.ParseForm()
+	}
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge).WithInternal(large)
+	}
+	if err != nil {
+		return nil, fault.Hide(err, fault.Invalid, "The form could not be read.")
+	}
+	return request.PostForm, nil
+}
+
+// doneParam names in an address what was done on the way there.
+const doneParam = "done"
+
+// done sends the browser on, and has the page there say what was done: a key of
+// notices.
+func done(c echo.Context, address, what string) error {
+	if notices[what] == "" {
+		panic("web: there is no notice " + what) // a slip of ours, which any test of the handler meets
+	}
+	at, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	query := at.Query()
+	query.Set(doneParam, what)
+	at.RawQuery = query.Encode()
+	return see(c, at.String())
+}

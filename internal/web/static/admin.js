@@ -1,0 +1,42 @@
+// What administrators' pages do more quickly where scripts run. Everything here has
+// another way: values can be selected, times are in UTC, forms are sent whole.
+"use strict";
+
+// Copy buttons stay hidden where they could not work: <button hidden data-copy="id">.
+function offerCopies(within) {
+  for (const button of within.querySelectorAll("button[data-copy][hidden]")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const label = button.textContent;
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 2000);
+    });
+  }
+}
+
+// The reader's own zone, beside UTC.
+function localTimes(within) {
+  for (const time of within.querySelectorAll("time[datetime]:not([title])")) {
+    time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  }
+}
+
+// A form with data-keep asks before what was typed is lost.
+let unsaved = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("form[data-keep]")) unsaved = true;
+});
+document.addEventListener("submit", () => { unsaved = false; });
+window.addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});
+
+function greet(within) {
+  offerCopies(within);
+  localTimes(within);
+}
+greet(document);
+document.addEventListener("htmx:after:swap", (event) => greet(event.target));
+document.getElementById("problems")?.focus();
