@@ -78,6 +78,20 @@ func recordRowOf(one store.Edition, hasIcon bool) recordRow {
 	return row
 }
 
+// recordNav are the links between the pages of one record; here is the path of the
+// one that is shown.
+func recordNav(key, here string) []section {
+	var list []section
+	for _, one := range recordParts {
+		address := below("records", key)
+		if one.path != "" {
+			address += "/" + one.path
+		}
+		list = append(list, section{one.name, address, one.path == here})
+	}
+	return list
+}
+
 func recordState(state idms.State) badge {
 	switch state {
 	case idms.Active:

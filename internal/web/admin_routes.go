@@ -15,6 +15,11 @@ var adminSections = []struct{ name, path string }{
 	{"Audit", "audit"},
 }
 
+// recordParts are the pages of one record, below its address: "" is the first.
+var recordParts = []struct{ name, path string }{
+	{"Overview", ""},
+}
+
 // adminRoutes ask for the same roles as the API does for the same things.
 var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath, roles.Reader, (*Site).adminHome},
