@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -261,6 +262,10 @@ func (tx *Tx) keepingAnOwner(change func() error) error {
 	return tx.stillAnOwner(before)
 }
 
+// ErrLastOwner is in the chain of the error for a change after which no owner could
+// log in (S44); its kind is fault.Conflict.
+var ErrLastOwner = errors.New("store: nobody could administer idms")
+
 // stillAnOwner is the second half of keepingAnOwner, for who knows the first.
 func (tx *Tx) stillAnOwner(before int) error {
 	if before == 0 {
@@ -268,7 +273,7 @@ func (tx *Tx) stillAnOwner(before int) error {
 	}
 	after, err := tx.ableOwners()
 	if err == nil && after == 0 {
-		err = fault.New(fault.Conflict, "After this, no owner of idms could log in any more. Make somebody else an owner first.")
+		err = fault.Hide(ErrLastOwner, fault.Conflict, "After this, no owner of idms could log in any more. Make somebody else an owner first.")
 	}
 	return err
 }

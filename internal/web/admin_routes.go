@@ -36,6 +36,9 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath + "/records", roles.Reader, (*Site).adminRecords},
 	{http.MethodGet, adminPath + "/records/:record", roles.Reader, (*Site).adminRecord},
 
+	{http.MethodPost, adminPath + "/records/:record/save", roles.Editor, (*Site).adminSaveRecord},
+	{http.MethodPost, adminPath + "/records/:record/merge", roles.Editor, (*Site).adminMergeRecord},
+
 	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
 	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
 

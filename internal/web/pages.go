@@ -285,6 +285,7 @@ func parseTemplates() map[string]*template.Template {
 		},
 		"clip":    clip,
 		"fieldID": fieldID,
+		"isBack":  isBack,
 	}
 	layout := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, layouts...))
 	entries, err := templateFiles.ReadDir("templates")
