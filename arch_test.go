@@ -60,7 +60,7 @@ var house = []room{
 	{2, "internal/demo", "crewjam/saml gldap", "cmd/idms"},
 	{2, "internal/samltest", "goxmldsig etree", "cmd/idms"},
 
-	{1, "internal/door", "argon2id otp", ""},
+	{1, "internal/door", "argon2id otp webauthn", ""},
 	{1, "internal/console", "", ""},
 	{1, "internal/saml", "gosaml2 goxmldsig etree", ""},
 	{1, "internal/users", "", ""},
@@ -111,6 +111,7 @@ var libraries = []library{
 	{"yaml", []string{"github.com/goccy/go-yaml"}},
 	{"argon2id", []string{"github.com/alexedwards/argon2id"}},
 	{"otp", []string{"github.com/pquerna/otp", "github.com/boombuler/barcode"}},
+	{"webauthn", []string{"github.com/go-webauthn/webauthn"}},
 	{"x/time", []string{"golang.org/x/time"}},
 
 	// Small vocabulary, at home everywhere but on storey 0.

@@ -114,7 +114,7 @@ func (c adminCreateCommand) Run(p *program) error {
 type adminUnlockCommand struct {
 	settings
 	Username     string `arg:"" help:"Username of a local person."`
-	SecondFactor bool   `name:"without-second-factor" help:"Take the authenticator app and the recovery codes away, which are lost."`
+	SecondFactor bool   `name:"without-second-factor" help:"Take the authenticator app, the passkeys and the recovery codes away, which are lost."`
 	Reason       string `help:"For the audit trail."`
 	publicAddress
 }
@@ -142,8 +142,8 @@ func (c adminUnlockCommand) Run(p *program) error {
 			return err
 		}
 	}
-	if c.SecondFactor && who.Authenticator != "" {
-		if err := h.store.SetAuthenticator(p.ctx, who.Account.ID, "", 0, nil, by); err != nil {
+	if c.SecondFactor {
+		if err := h.store.RemoveSecondFactors(p.ctx, who.Account.ID, by); err != nil {
 			return err
 		}
 	}

@@ -83,6 +83,10 @@ const (
 	PasswordChanged      Action = "password_changed"
 	AuthenticatorAdded   Action = "authenticator_added"
 	AuthenticatorRemoved Action = "authenticator_removed"
+	PasskeyAdded         Action = "passkey_added"
+	PasskeyRemoved       Action = "passkey_removed"
+	PasskeyCopied        Action = "passkey_copied" // its counter fell: an alarm
+	RecoveryCodesMade    Action = "recovery_codes_made"
 	BackDoorUsed         Action = "back_door_used" // an alarm
 	BackDoorRefused      Action = "back_door_refused"
 	Exempted             Action = "exempted"

@@ -3,6 +3,7 @@ package login
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"idms/internal/audit"
@@ -23,8 +24,9 @@ import (
 type Knock struct {
 	Username string
 	Password string
-	Code     string // of the authenticator app, or a recovery code; "" without one
-	Address  string // of the browser, for the audit trail
+	Code     string     // of the authenticator app, or a recovery code; "" without one
+	Address  string     // of the browser, for the audit trail
+	Party    door.Party // at which the browser is, for passkeys
 }
 
 // errStaysOut is the one answer to everything that does not let in: whether the
@@ -35,39 +37,56 @@ var errDoorShut = fault.New(fault.Denied, "Logging in with a password is switche
 
 var errNotExempt = fault.New(fault.Denied, "Log in with your company's login. Passwords are for administrators, and for people who are exempt from it.")
 
+// Opened is how a knock ended that was right.
+type Opened struct {
+	Ticket // of the session
+	// Second is what the browser is asked for after a right password, before there is
+	// a session: a passkey. It is nil where nothing else is needed.
+	Second *Ceremony
+}
+
 // Knock lets a local person in by password and, where they have set one up, by a
-// second factor. What does not let in is fault.Denied, with one sentence for
-// every reason that a stranger could try out.
-func (f *Flow) Knock(ctx context.Context, knock Knock) (Ticket, error) {
+// second factor. Who has a passkey and types no code is asked for it next. What does
+// not let in is fault.Denied, with one sentence for every reason that a stranger
+// could try out.
+func (f *Flow) Knock(ctx context.Context, knock Knock) (Opened, error) {
+	in, err := f.knock(ctx, knock)
+	if in.Second == nil {
+		f.countKnock("password", err)
+	}
+	return in, err
+}
+
+func (f *Flow) knock(ctx context.Context, knock Knock) (Opened, error) {
 	now := f.Clock()
 	settings, err := f.Store.Settings(ctx)
 	if err != nil {
-		return Ticket{}, err
+		return Opened{}, err
 	}
 	if settings.DoorShut {
-		return Ticket{}, errDoorShut
+		return Opened{}, errDoorShut
 	}
 	who, err := f.Store.Credential(ctx, knock.Username)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return Ticket{}, err
+		return Opened{}, err
 	}
 	// Compared also when it cannot count, so that all answers take as long.
 	right, err := f.passwords.Match(ctx, knock.Password, who.PasswordHash)
 	if err != nil {
-		return Ticket{}, err
+		return Opened{}, err
 	}
 	if who.Account.ID == "" || who.PasswordHash == "" || now.Before(who.Failed.Add(door.Wait(who.Failures))) {
-		return Ticket{}, errStaysOut
+		return Opened{}, errStaysOut
 	}
-	second := secondFactor(who, knock.Code, now)
+	second := secondFactor(who, knock, now)
 	if !right || !second.right || !enabled(who.Account) {
-		return Ticket{}, f.staysOut(ctx, who, knock, now)
+		return Opened{}, f.staysOut(ctx, who, knock, now)
 	}
 	if settings.Enforced && who.Role == roles.None && !exempt(who, now) {
-		return Ticket{}, errNotExempt // whoever reads this has proved who they are
+		return Opened{}, errNotExempt // whoever reads this has proved who they are
 	}
 
-	var ticket Ticket
+	var in Opened
 	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
 		if used, err := second.use(tx, who.Account.ID); err != nil || !used {
 			return cmp.Or(err, errStaysOut)
@@ -75,21 +94,37 @@ func (f *Flow) Knock(ctx context.Context, knock Knock) (Ticket, error) {
 		if alone, err := tx.ForgetFailures(who.Account.ID, who.Failures); err != nil || !alone {
 			return cmp.Or(err, errStaysOut)
 		}
-		event := audit.Event{At: now, Action: audit.BackDoorUsed, Alarm: true, Address: knock.Address,
-			Record: idms.LocalKey, User: who.Account.ID, Changes: second.changes()}
-		if who.Role == roles.None {
-			event.Action, event.Alarm = audit.LoggedIn, false
-		}
-		if err := tx.Audit(event); err != nil {
+		if len(second.passkeys) > 0 {
+			in.Second, err = f.askAfterPassword(tx, who, second.passkeys, knock.Party, now)
 			return err
 		}
-		ticket, err = f.openLocal(tx, who.Account, second.asked, now)
+		if err := tx.Audit(entered(who, knock.Address, second.changes(), now)); err != nil {
+			return err
+		}
+		level, why := console.Restricted, byPasswordAlone
+		if second.asked {
+			level, why = console.Full, "You logged in with a password and a second factor."
+		}
+		in.Ticket, err = f.openLocal(tx, who.Account, level, why, now)
 		return err
 	})
 	if err == errStaysOut { // the code was used already, or is nobody's, or there were other attempts meanwhile
-		return Ticket{}, f.staysOut(ctx, who, knock, now)
+		return Opened{}, f.staysOut(ctx, who, knock, now)
 	}
-	return ticket, err
+	if err != nil {
+		return Opened{}, err
+	}
+	return in, nil
+}
+
+// askAfterPassword asks whose password was right for one of their passkeys.
+func (f *Flow) askAfterPassword(tx *store.Tx, who store.Credential, passkeys []door.Passkey, party door.Party, now time.Time) (*Ceremony, error) {
+	ticket, kept, hash := f.ceremony(store.AfterPassword, who.Account.ID, now)
+	options, err := party.Asking(ticket.Value, passkeys)
+	if err != nil {
+		return nil, err
+	}
+	return &Ceremony{options, ticket}, tx.KeepChallenge(kept, hash)
 }
 
 func enabled(account users.Account) bool {
@@ -118,23 +153,30 @@ func (f *Flow) staysOut(ctx context.Context, who store.Credential, knock Knock, 
 	return errStaysOut
 }
 
-// factor is the second one: a code of the app, or a recovery code.
+// factor is the second one: a code of the app, a recovery code, or a passkey that is
+// asked for next.
 type factor struct {
 	asked    bool // the person has set one up
 	right    bool
 	step     int64  // of a code of the app
 	recovery []byte // hash of a recovery code
+	passkeys []door.Passkey
 }
 
-func secondFactor(who store.Credential, typed string, now time.Time) factor {
-	if who.Authenticator == "" {
+func secondFactor(who store.Credential, knock Knock, now time.Time) factor {
+	if !who.SecondFactor() {
 		return factor{right: true}
 	}
-	if step, ok := door.Code(typed, who.Authenticator, who.Step, now); ok {
-		return factor{asked: true, right: true, step: step}
+	if who.Authenticator != "" {
+		if step, ok := door.Code(knock.Code, who.Authenticator, who.Step, now); ok {
+			return factor{asked: true, right: true, step: step}
+		}
 	}
-	if hash, ok := door.RecoveryHash(typed); ok {
+	if hash, ok := door.RecoveryHash(knock.Code); ok {
 		return factor{asked: true, right: true, recovery: hash} // whether it is one of theirs, use finds out
+	}
+	if here := who.PasskeysAt(knock.Party.Host); len(here) > 0 && strings.TrimSpace(knock.Code) == "" && knock.Party.Known() {
+		return factor{asked: true, right: true, passkeys: here}
 	}
 	return factor{asked: true}
 }
@@ -143,7 +185,7 @@ func (s factor) use(tx *store.Tx, userID string) (bool, error) {
 	switch {
 	case s.recovery != nil:
 		return tx.UseRecovery(userID, s.recovery)
-	case s.asked:
+	case s.asked && len(s.passkeys) == 0:
 		return tx.UseStep(userID, s.step)
 	}
 	return true, nil
@@ -157,10 +199,12 @@ func (s factor) changes() []audit.Change {
 	return []audit.Change{{Field: "recovery_codes", From: "one more"}}
 }
 
+const byPasswordAlone = "You logged in with a password alone. With a passkey or an authenticator app it would be Full Access."
+
 // openLocal opens a session of a local person. Who has proved themselves by a
-// password alone is Restricted: a stolen one must not
-// open cloud consoles; a second factor gives Full Access.
-func (f *Flow) openLocal(tx *store.Tx, account users.Account, second bool, now time.Time) (Ticket, error) {
+// password alone is Restricted: a stolen one must not open cloud consoles; two
+// factors give Full Access, and a passkey is both.
+func (f *Flow) openLocal(tx *store.Tx, account users.Account, level console.Level, why string, now time.Time) (Ticket, error) {
 	account.LastSeen = now
 	if err := tx.UpdateUser(account); err != nil {
 		return Ticket{}, err
@@ -168,11 +212,7 @@ func (f *Flow) openLocal(tx *store.Tx, account users.Account, second bool, now t
 	token, hash := session.NewToken()
 	opened := session.Session{
 		ID: store.NewID(), UserID: account.ID, RecordID: account.RecordID, RecordKey: idms.LocalKey,
-		Level: console.Restricted, Why: "You logged in with a password alone. With an authenticator app it would be Full Access.",
-		Opened: now, Seen: now, Expires: now.Add(f.Times.Session),
-	}
-	if second {
-		opened.Level, opened.Why = console.Full, "You logged in with a password and a second factor."
+		Level: level, Why: why, Opened: now, Seen: now, Expires: now.Add(f.Times.Session),
 	}
 	return Ticket{Value: token, Expires: opened.Expires}, tx.OpenSession(opened, hash)
 }
@@ -292,38 +332,55 @@ func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, fault.Problem
 	}
 	var ticket Ticket
 	err = f.Store.InTx(ctx, func(tx *store.Tx) error {
-		event := audit.Event{At: now, Action: audit.BackDoorUsed, Alarm: true, Address: chosen.Address, Record: idms.LocalKey, User: userID, Reason: by.Reason}
-		if who.Role == roles.None {
-			event.Action, event.Alarm = audit.LoggedIn, false
-		}
+		event := entered(who, chosen.Address, nil, now)
+		event.Reason = by.Reason
 		if err := tx.Audit(event); err != nil {
 			return err
 		}
-		ticket, err = f.openLocal(tx, who.Account, false, now)
+		ticket, err = f.openLocal(tx, who.Account, console.Restricted, byPasswordAlone, now)
 		return err
 	})
+	f.countKnock("address", err)
 	return ticket, nil, err
 }
 
-// Factors are what a local person has set up beside their password.
+// Factors are what a local person has set up beside their password, and where they
+// are logged in.
 type Factors struct {
 	Authenticator bool
 	Recoveries    int // codes left
+	Passkeys      []store.Passkey
+	// Proved is false in a session that was opened without the second factor that the
+	// person has: such a session changes none.
+	Proved   bool
+	Sessions []session.Session // the newest first, this one among them
 }
+
+// maxOwnSessions bounds how many sessions a person is shown.
+const maxOwnSessions = 50
 
 // Factors of a visitor who is a local person.
 func (f *Flow) Factors(ctx context.Context, who Visitor) (Factors, error) {
 	has, err := f.Store.CredentialOf(ctx, who.Account.ID)
-	return Factors{Authenticator: has.Authenticator != "", Recoveries: has.Recoveries}, err
+	if err != nil {
+		return Factors{}, err
+	}
+	open, _, err := f.Store.Sessions(ctx, store.SessionFilter{User: who.Account.ID}, f.Clock(), "", maxOwnSessions)
+	factors := Factors{Authenticator: has.Authenticator != "", Recoveries: has.Recoveries, Passkeys: has.Passkeys,
+		Proved: !has.SecondFactor() || who.Session.Level == console.Full}
+	for _, one := range open {
+		factors.Sessions = append(factors.Sessions, one.Session)
+	}
+	return factors, err
 }
 
 // AddAuthenticator keeps the secret of an app that has proved itself with a code,
-// and returns recovery codes to be shown once. A code that is not right is
+// and returns recovery codes to be shown once to somebody who had none. A code that is not right is
 // fault.Invalid, a password that is not theirs fault.Denied: whoever found a
 // session open must not be able to shut its person out. Who is not a local person
 // is fault.NotFound.
 func (f *Flow) AddAuthenticator(ctx context.Context, token, password, secret, code string) (codes []string, err error) {
-	has, err := f.local(ctx, token)
+	has, err := f.mayChangeFactors(ctx, token)
 	if err != nil {
 		return nil, err
 	}
@@ -339,13 +396,17 @@ func (f *Flow) AddAuthenticator(ctx context.Context, token, password, secret, co
 		return nil, err
 	}
 	codes, hashes := door.NewRecoveryCodes()
+	if has.Recoveries > 0 { // they stand in for this one too
+		codes, hashes = nil, nil
+	}
 	return codes, f.Store.SetAuthenticator(ctx, has.Account.ID, secret, step, hashes, store.Author{Now: now})
 }
 
-// RemoveAuthenticator takes the app and the recovery codes away from a local
-// person who proves that they know their password; otherwise fault.Denied.
+// RemoveAuthenticator takes the app away from a local person who proves that they know
+// their password; otherwise fault.Denied. The recovery codes go with the last second
+// factor.
 func (f *Flow) RemoveAuthenticator(ctx context.Context, token, password string) error {
-	has, err := f.local(ctx, token)
+	has, err := f.mayChangeFactors(ctx, token)
 	if err != nil {
 		return err
 	}
@@ -379,10 +440,11 @@ func (f *Flow) provesPassword(ctx context.Context, has store.Credential, passwor
 }
 
 // local is the local person whose session this is, or fault.NotFound.
-func (f *Flow) local(ctx context.Context, token string) (store.Credential, error) {
+func (f *Flow) local(ctx context.Context, token string) (store.Visit, store.Credential, error) {
 	visit, err := f.visit(ctx, token)
 	if err != nil {
-		return store.Credential{}, err
+		return store.Visit{}, store.Credential{}, err
 	}
-	return f.Store.CredentialOf(ctx, visit.Account.ID)
+	has, err := f.Store.CredentialOf(ctx, visit.Account.ID)
+	return visit, has, err
 }

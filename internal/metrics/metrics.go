@@ -20,6 +20,7 @@ type Metrics struct {
 	registry     *prometheus.Registry
 	logins       *prometheus.CounterVec
 	refusals     *prometheus.CounterVec
+	knocks       *prometheus.CounterVec
 	verification prometheus.Histogram
 	runs         *prometheus.CounterVec
 	runSeconds   *prometheus.CounterVec
@@ -84,11 +85,12 @@ func New(look func(ctx context.Context) (State, error)) *Metrics {
 		runs:        counter("job_runs_total", "Runs of jobs in this process.", "job", "outcome"),
 		runSeconds:  counter("job_seconds_total", "Time that runs of jobs took in this process.", "job"),
 		syncs:       counter("directory_runs_total", "Runs of directory syncs.", "record", "outcome"),
+		knocks:      counter("door_total", "Tries to log in at the door of local people that came to their end.", "outcome", "way"),
 		syncSeconds: counter("directory_seconds_total", "Time that runs of directory syncs took.", "record"),
 		syncRead:    counter("directory_read_total", "What was read from directories.", "record", "what"),
 		syncChanges: counter("directory_changes_total", "Changes that directory syncs applied.", "record", "kind"),
 	}
-	m.registry.MustRegister(m.logins, m.refusals, m.verification, m.runs, m.runSeconds,
+	m.registry.MustRegister(m.logins, m.refusals, m.knocks, m.verification, m.runs, m.runSeconds,
 		m.syncs, m.syncSeconds, m.syncRead, m.syncChanges, &state{look},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -106,6 +108,13 @@ func (m *Metrics) Login(record, purpose, code string) {
 		m.refusals.WithLabelValues(code).Inc()
 	}
 	m.logins.WithLabelValues(record, purpose, outcome).Inc()
+}
+
+// Knocked counts one try to log in at the door of local people.
+func (m *Metrics) Knocked(way, outcome string) {
+	if m != nil {
+		m.knocks.WithLabelValues(outcome, way).Inc()
+	}
 }
 
 // Verified counts one verification.

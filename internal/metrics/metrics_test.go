@@ -26,6 +26,7 @@ func everything(t *testing.T) string {
 	})
 	m.Login("acme", "login", "")
 	m.Login("acme", "elevate", "unknown_key")
+	m.Knocked("passkey", "admitted")
 	m.Verified(3 * time.Millisecond)
 	m.Ran("purge", 2*time.Second, nil)
 	m.Ran("purge", time.Second, errors.New("no paper"))
@@ -61,6 +62,7 @@ func TestThePageHasTheNumbers(t *testing.T) {
 		`idms_metadata_fetched_timestamp_seconds{record="globex"} 0`,
 		`idms_metadata_waits{record="acme"} 1`,
 		`idms_metadata_waits{record="globex"} 0`,
+		`idms_door_total{outcome="admitted",way="passkey"} 1`,
 		`idms_directory_runs_total{outcome="applied",record="acme"} 1`,
 		`idms_directory_runs_total{outcome="failed",record="acme"} 1`,
 		`idms_directory_seconds_total{record="acme"} 3`,
@@ -85,6 +87,7 @@ func TestADatabaseThatDoesNotAnswerIsAFailedReading(t *testing.T) {
 func TestNoMetricsCountNothing(t *testing.T) {
 	var m *Metrics
 	m.Login("acme", "login", "")
+	m.Knocked("passkey", "admitted")
 	m.Verified(time.Second)
 	m.Ran("purge", time.Second, nil)
 	m.Synced(Sync{})

@@ -31,6 +31,7 @@ type Credential struct {
 	Failures      int       // in a row
 	Failed        time.Time // the last of them
 	Recoveries    int       // codes that are left
+	Passkeys      []Passkey // the oldest first
 	Exempt        *Exemption
 }
 
@@ -121,6 +122,10 @@ func (s *Store) credential(db *gorm.DB, which string, is any) (Credential, error
 			return Credential{}, wrap(err, "read an authenticator")
 		}
 		c.Authenticator = string(secret)
+	}
+	var err error
+	if c.Passkeys, err = passkeysOf(db, c.Account.ID); err != nil {
+		return Credential{}, err
 	}
 	list, err := memberships(db, c.Account.ID)
 	if err != nil {
@@ -288,10 +293,11 @@ func (s *Store) HasOwner(ctx context.Context) (bool, error) {
 // SetPassword keeps a new password's hash, forgets failures, and ends the person's
 // sessions: whoever had the old one has nothing now.
 func (s *Store) SetPassword(ctx context.Context, userID, hash string, by Author) error {
-	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, by) })
+	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, "", by) })
 }
 
-func (tx *Tx) setPassword(userID, hash string, by Author) error {
+// setPassword keeps one session, when its person has changed the password in it.
+func (tx *Tx) setPassword(userID, hash, keep string, by Author) error {
 	row := credentialRow{UserID: userID, PasswordHash: hash, Changed: micros(by.Now)}
 	err := tx.db.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "user_id"}},
@@ -300,9 +306,16 @@ func (tx *Tx) setPassword(userID, hash string, by Author) error {
 	if err != nil {
 		return wrap(err, "keep a password")
 	}
-	ended, err := endSessions(tx.db, "user_id = ?", userID)
+	which, is := "user_id = ?", []any{userID}
+	if keep != "" {
+		which, is = which+" AND id <> ?", append(is, keep)
+	}
+	ended, err := endSessions(tx.db, which, is...)
 	if err != nil {
 		return err
+	}
+	if err := tx.db.Delete(&oneTimeRow{}, "user_id = ?", userID).Error; err != nil {
+		return wrap(err, "forget a one-time address")
 	}
 	return tx.Audit(audit.Event{At: by.Now, Action: audit.PasswordChanged, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID,
 		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}})
@@ -317,8 +330,9 @@ func (s *Store) NoteFailure(ctx context.Context, userID string, now time.Time) (
 }
 
 // SetAuthenticator keeps the secret of an app that has proved itself with the code
-// of a step; "" takes it away, with the recovery codes. codes are the hashes of
-// the recovery codes that take the place of the former ones.
+// of a step; "" takes it away. codes are the hashes of the recovery codes that take
+// the place of the former ones; none leaves those, as long as there is a second
+// factor that they stand in for.
 func (s *Store) SetAuthenticator(ctx context.Context, userID, secret string, step int64, codes [][]byte, by Author) error {
 	var sealed []byte
 	action := audit.AuthenticatorRemoved
@@ -338,7 +352,11 @@ func (s *Store) SetAuthenticator(ctx context.Context, userID, secret string, ste
 		if done.RowsAffected == 0 {
 			return errNoLocal
 		}
-		if err := tx.setRecoveries(userID, codes); err != nil {
+		renew := tx.dropRecoveries
+		if len(codes) > 0 {
+			renew = func(string) error { return tx.setRecoveries(userID, codes) }
+		}
+		if err := renew(userID); err != nil {
 			return err
 		}
 		return tx.Audit(audit.Event{At: by.Now, Action: action, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID})
@@ -465,7 +483,8 @@ func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
 		Authenticator bool
 	}
 	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key,
-			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL AS authenticator
+			COALESCE(c.password_hash, '') <> '' AS password,
+			c.authenticator IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS authenticator
 		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
 			LEFT JOIN credentials c ON c.user_id = u.id
 		WHERE m.group_key IN ? ORDER BY u_username, u_id`, roles.Groups()).Scan(&rows).Error

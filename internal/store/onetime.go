@@ -110,7 +110,7 @@ func (s *Store) ChooseFirstOwner(ctx context.Context, tokenHash []byte, profile 
 		if userID, err = tx.createLocal(profile, roles.Owner, by); err != nil {
 			return err
 		}
-		return tx.setPassword(userID, passwordHash, by)
+		return tx.setPassword(userID, passwordHash, "", by)
 	})
 	return userID, err
 }
@@ -126,7 +126,7 @@ func (s *Store) ChoosePassword(ctx context.Context, tokenHash []byte, passwordHa
 			return errNoOneTime
 		}
 		userID = address.UserID
-		return tx.setPassword(userID, passwordHash, by)
+		return tx.setPassword(userID, passwordHash, "", by)
 	})
 	return userID, err
 }

@@ -52,6 +52,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
 		{&purged.Codes, "one_time_addresses", "token_hash", "expires <= ?", now.Add(-pendingGrace)},
+		{&purged.Codes, "passkey_challenges", "token_hash", "expires <= ?", now},
 		{&purged.Tests, "test_logins", "ref", "created < ?", before(now, s.retention.Traces)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Logouts, "pending_logouts", "handle", "expires <= ?", now},

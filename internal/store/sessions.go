@@ -199,7 +199,7 @@ func (s *Store) EndSession(ctx context.Context, tokenHash []byte) (bool, error) 
 	return ended == 1, err
 }
 
-func endSessions(db *gorm.DB, which string, is any) (int, error) {
-	done := db.Exec("DELETE FROM sessions WHERE "+which, is)
+func endSessions(db *gorm.DB, which string, is ...any) (int, error) {
+	done := db.Exec("DELETE FROM sessions WHERE "+which, is...)
 	return int(done.RowsAffected), wrap(done.Error, "end sessions")
 }

@@ -128,7 +128,7 @@ func TestWhoCameThroughAProviderHasNoPasswordHere(t *testing.T) {
 		t.Errorf("the page about passwords shows at %s", p.at)
 	}
 	p.post(t, "/security/authenticator", url.Values{"secret": {"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}, "code": {"000000"}})
-	if p.at.Path != "/login" && p.status != http.StatusNotFound {
+	if p.at.Path != "/" {
 		t.Errorf("setting up an app answers %d at %s", p.status, p.at)
 	}
 	stranger := h.visitor(t)

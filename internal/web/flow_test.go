@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -63,15 +64,22 @@ func (h *house) wait(length time.Duration) {
 // newHouse starts a house; secure is one behind https.
 func newHouse(t *testing.T, secure bool) *house {
 	t.Helper()
+	return newHouseAt(t, secure, "127.0.0.1")
+}
+
+// newHouseAt starts a house by a name of this machine.
+func newHouseAt(t *testing.T, secure bool, name string) *house {
+	t.Helper()
 	ctx := context.Background()
 	here, there := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
-	h := &house{base: "http://" + here.Listener.Addr().String(), now: noon}
+	_, port, err := net.SplitHostPort(here.Listener.Addr().String())
+	check(t, err)
+	h := &house{base: "http://" + net.JoinHostPort(name, port), now: noon}
 	start := here.Start
 	if secure {
-		h.base, start = "https://"+here.Listener.Addr().String(), here.StartTLS
+		h.base, start = "https://"+net.JoinHostPort(name, port), here.StartTLS
 	}
 
-	var err error
 	h.provider, err = demo.New(demo.Config{BaseURL: "http://" + there.Listener.Addr().String(), ServiceURL: h.base, Clock: h.clock})
 	check(t, err)
 	box, err := secret.Open(filepath.Join(t.TempDir(), "keyset.json"))

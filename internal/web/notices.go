@@ -4,6 +4,12 @@ package web
 // in its address. Nothing of an address is shown, so that no link can put words
 // into our mouth.
 var notices = map[string]string{
-	"saved":     "The record is saved. It decides from the next login on.",
-	"unchanged": "Nothing was different, so nothing was saved.",
+	"saved":            "The record is saved. It decides from the next login on.",
+	"passkey-added":    "The passkey is kept. Log out and in again with it to see that it works.",
+	"passkey-removed":  "The passkey is removed. Delete it from your device too: it would still offer it.",
+	"app-added":        "The app is set up. From now on your password asks for its code.",
+	"app-removed":      "The app is removed.",
+	"password-changed": "The password is changed, and your other sessions have ended.",
+	"session-ended":    "That session has ended.",
+	"unchanged":        "Nothing was different, so nothing was saved.",
 }

@@ -86,13 +86,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 
 	administrator := full
 	administrator.Local, administrator.Role = true, roles.Owner
-	toScan := &offer{Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Raw: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-		Path: "M4 4h7v7h-7zM14 4h1v3h-1zM18 4h7v7h-7zM4 18h7v7h-7zM14 14h5v5h-5z", Side: 29}
-	var codes []string
-	for i := range door.Recoveries {
-		codes = append(codes, fmt.Sprintf("k3v9-q1x7-m2p8-w4z%d", i))
-	}
-	atDoor, choosing, security := around("Administrators’ door"), around(chooseTitle), around(securityTitle)
+	atDoor, choosing := around("Administrators’ door"), around(chooseTitle)
 	who := around("Who you are here")
 	yours := around("Your groups")
 	refused := func(code trace.Code, purpose string) sample {
@@ -128,17 +122,13 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"login-three-last-first", http.StatusOK, loginPageOf(logIn, choices, "globex", "/groups?q=a")},
 		{"login-many", http.StatusOK, loginPageOf(logIn, many, "site-07", "")},
 		{"login-long-names", http.StatusOK, loginPageOf(logIn, long, "arabic", "")},
-		{"door", http.StatusOK, doorPage{frame: atDoor}},
+		{"door", http.StatusOK, doorPage{frame: atDoor, Passkeys: true}},
 		{"door-refused", http.StatusForbidden, doorPage{frame: atDoor, Username: "ada", ReturnTo: "/groups",
 			Refusal: "This does not let you in. Look at username, password and code."}},
 		{"choose-first", http.StatusOK, choosePageOf(choosing, login.Invited{First: true}, users.Profile{}, nil)},
 		{"choose-first-problems", http.StatusUnprocessableEntity, choosePageOf(choosing, login.Invited{First: true}, users.Profile{Username: "a b", Email: "nowhere"},
 			append(users.Profile{Username: "a b", Email: "nowhere"}.CheckLocal(), door.CheckPassword("short", "a b")...))},
 		{"choose-new", http.StatusOK, choosePageOf(choosing, login.Invited{Username: "ada"}, users.Profile{}, nil)},
-		{"security-none", http.StatusOK, securityPage{frame: security, Username: "ada", Offer: toScan}},
-		{"security-wrong-code", http.StatusUnprocessableEntity, securityPage{frame: security, Username: "ada", Offer: toScan, Problem: "This is not the code that the app shows."}},
-		{"security-codes", http.StatusOK, securityPage{frame: security, Username: "ada", Has: true, Recoveries: len(codes), Codes: codes}},
-		{"security-set-up", http.StatusOK, securityPage{frame: security, Username: "ada", Has: true, Recoveries: 3}},
 		{"who-administrator", http.StatusOK, whoPageOf(who, administrator, now)},
 		{"continue", http.StatusOK, continuePage{frame: around("Continue"), Host: "idp.example.com", Action: "https://idp.example.com/sso",
 			Fields: []saml.Field{{Name: "SAMLRequest", Value: "PHNhbWxwOkF1dGhuUmVxdWVzdC8+"}, {Name: "RelayState", Value: "h1"}}}},
@@ -181,6 +171,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 	}
 	list = append(list, refused(trace.OtherUser, "elevate"))
 	list = append(list, testSamples(around)...)
+	list = append(list, securitySamples(around, now)...)
 	list = append(list, adminSamples(around, now)...)
 	for _, status := range []int{400, 403, 404, 405, 409, 413, 415, 421, 429, 500, 502, 503} {
 		said := words[status]
