@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
 	"idms/test/needs"
@@ -206,6 +207,17 @@ func (b *Browser) Dark(t testing.TB, dark bool) {
 func (b *Browser) JavaScript(t testing.TB, on bool) {
 	t.Helper()
 	command(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+}
+
+// Passkeys gives the browser a device that keeps passkeys, and whose owner touches it
+// and proves themselves at once whenever it is asked.
+func (b *Browser) Passkeys(t testing.TB) {
+	t.Helper()
+	command(t, b, webauthn.Enable, webauthn.EnableParams{})
+	command(t, b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+	}})
 }
 
 func command[P, R any](t testing.TB, b *Browser, command cdp.Command[P, R], params P) {
