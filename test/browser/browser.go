@@ -41,7 +41,7 @@ const Screenshots = "IDMS_TEST_SCREENSHOTS"
 //go:embed axe/axe.min.js
 var axe string
 
-// Browser is one Chromium with one tab and a profile of its own.
+// Browser is one tab of a Chromium with a profile of its own.
 type Browser struct {
 	ctx context.Context
 
@@ -73,6 +73,19 @@ func Start(t testing.TB) *Browser {
 		t.Fatalf("starting Chromium: %v", err)
 	}
 	return b
+}
+
+// Tab opens another tab of the same browser. Tabs may be used at once, each by one
+// goroutine; each has its own size, colours and problems.
+func (b *Browser) Tab(t testing.TB) *Browser {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(b.ctx)
+	t.Cleanup(closeTab)
+	tab := &Browser{ctx: ctx}
+	if err := chromedp.Listen(ctx, tab.hear); err != nil {
+		t.Fatalf("opening a tab: %v", err)
+	}
+	return tab
 }
 
 // hear collects what the browser complains about.
@@ -191,7 +204,7 @@ func (b *Browser) Size(t testing.TB, width, height int64) {
 }
 
 // Dark shows pages as to a person whose system asks for dark colours, or light
-// ones.
+// ones, and for no motion: no colour is caught on its way to another one.
 func (b *Browser) Dark(t testing.TB, dark bool) {
 	t.Helper()
 	scheme := "light"
@@ -199,7 +212,7 @@ func (b *Browser) Dark(t testing.TB, dark bool) {
 		scheme = "dark"
 	}
 	command(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	})
 }
 
@@ -286,25 +299,31 @@ func (v Violation) String() string {
 // Violations runs axe-core, all rules that are not experimental, over the page.
 func (b *Browser) Violations(t testing.TB) []Violation {
 	t.Helper()
-	// Sent by the debugger, so the page's content security policy does not apply.
-	run(t, b, chromedp.Evaluate[chromedp.Void](axe+";void 0"))
+	// Sent by the debugger, so the page's content security policy does not apply. It is
+	// half a megabyte, so a page that has it gets it no second time.
+	if !run(t, b, chromedp.Evaluate[bool](`!!window.axe`)) {
+		run(t, b, chromedp.Evaluate[chromedp.Void](axe+";void 0"))
+	}
+	// Style sheets are loaded again for experimental rules alone.
 	return run(t, b, chromedp.Evaluate[[]Violation](
-		`axe.run(document, {resultTypes: ["violations"]}).then(result => result.violations)`, chromedp.EvalAwaitPromise))
+		`axe.run(document, {resultTypes: ["violations"], preload: {assets: ["media"]}}).then(result => result.violations)`, chromedp.EvalAwaitPromise))
 }
 
-// Readable opens a page as people with small screens and people in the dark see
-// it. It fails the test where the page scrolls sideways and for each violation
-// that axe-core finds; both views are kept as NAME-WIDTH.png where the environment
-// names a folder for screenshots.
+// Readable opens a page and looks at it as people with small screens and people in
+// the dark see it. It fails the test where the page scrolls sideways and for each
+// violation that axe-core finds; both views are kept as NAME-WIDTH.png where the
+// environment names a folder for screenshots.
 func (b *Browser) Readable(t testing.TB, address, name string) {
 	t.Helper()
-	for _, view := range []struct {
+	for i, view := range []struct {
 		dark          bool
 		width, height int64
 	}{{false, 320, 640}, {true, 1280, 900}} {
 		b.Dark(t, view.dark)
 		b.Size(t, view.width, view.height)
-		b.Open(t, address)
+		if i == 0 { // the other view is the same page in another window
+			b.Open(t, address)
+		}
 		if wide := b.SidewaysScroll(t); wide > 0 {
 			t.Errorf("%s scrolls sideways by %d pixels at %d", name, wide, view.width)
 		}
