@@ -68,7 +68,9 @@ const saidBack = "You are back at the form. Nothing was saved."
 func backAtForm() fault.Problems { return fault.Problems{{Message: saidBack}} }
 
 // isBack is true for the problem that is none.
-func isBack(problems fault.Problems) bool { return len(problems) == 1 && problems[0].Message == saidBack }
+func isBack(problems fault.Problems) bool {
+	return len(problems) == 1 && problems[0].Message == saidBack
+}
 
 // typedIn are the fields of a form in which something was typed: those of a form
 // that is a button alone need not be kept.
