@@ -590,3 +590,69 @@ func TestAPersonEndsAnotherOfTheirSessions(t *testing.T) {
 		t.Error("the session that ended it has ended too")
 	}
 }
+
+func TestANewPasskeyIsBelievedInNothing(t *testing.T) {
+	h := newHouseAt(t, false, "localhost")
+	p := h.firstOwner(t)
+	offered := func(p *person) {
+		t.Helper()
+		p.post(t, h.base+"/security/passkeys", url.Values{"name": {"Telephone"}, "password": {ownersPassword}})
+	}
+	refused := func(p *person, what string, status int) {
+		t.Helper()
+		if p.status != status || p.page.Find("table").First().Is("#passkeys + table") {
+			t.Errorf("%s: %d, want %d:\n%s", what, p.status, status, p.page.Find("main").Text())
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		how  answer
+	}{
+		{"made at another site", answer{origin: "https://evil.example"}},
+		{"made for another RP ID", answer{host: "evil.example"}},
+		{"made without verifying anybody", answer{unverified: true}},
+		{"made without a touch", answer{absent: true}},
+		{"an answer to logging in", answer{kind: "webauthn.get"}},
+		{"no key", answer{spoil: func(response map[string]string) { response["attestationObject"] = "oA" }}},
+		{"half a key", answer{spoil: func(response map[string]string) {
+			response["attestationObject"] = response["attestationObject"][:120]
+		}}},
+		{"nothing", answer{spoil: func(response map[string]string) { clear(response) }}},
+	} {
+		offered(p)
+		var key device
+		key.answer(t, p, tt.how)
+		refused(p, tt.name, http.StatusUnprocessableEntity)
+	}
+
+	var key device
+	offered(p)
+	values := key.answerOf(t, p, answer{})
+	_, other := h.localPerson(t, "other", roles.None)
+	other.post(t, h.base+"/security/passkeys/add", values)
+	refused(other, "in another person's browser", http.StatusNotFound)
+	offered(other)
+	other.post(t, h.base+"/security/passkeys/add", values)
+	refused(other, "in another person's browser that waits for its own", http.StatusUnprocessableEntity)
+
+	offered(p)
+	h.wait(store.ChallengeLasts)
+	key.answer(t, p, answer{})
+	refused(p, "too late", http.StatusNotFound)
+	stranger := h.visitor(t)
+	stranger.post(t, h.base+"/security/passkeys/add", values)
+	if stranger.at.Path != "/login" {
+		t.Errorf("somebody who is not logged in is at %s", stranger.at)
+	}
+
+	offered(p)
+	values = key.answerOf(t, p, answer{})
+	p.post(t, "/security/passkeys/add", values)
+	if p.page.Find("#passkeys + table").Length() != 1 {
+		t.Fatalf("the honest one: %d\n%s", p.status, p.text)
+	}
+	p.post(t, "/security/passkeys/add", values)
+	if who, err := h.store.Credential(t.Context(), "grace"); err != nil || len(who.Passkeys) != 1 {
+		t.Errorf("the same answer again: %+v, %v", who.Passkeys, err)
+	}
+}
