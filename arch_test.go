@@ -75,6 +75,7 @@ var house = []room{
 	{0, "internal/trace", "", ""},
 	{0, "internal/roles", "", ""},
 	{0, "migrations", "", "internal/store"},
+	{0, "docs", "", "internal/web"},
 	{0, "examples/portal", "", "cmd/idms"}, // which the demo shows
 }
 
