@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -62,6 +61,8 @@ func (c demoCommand) Run(p *program) (err error) {
 	// A host name of its own: cookies do not tell ports apart.
 	cfg.Portals = []string{"http://portal.localhost:" + portalPort}
 	cfg.TrustedProxies = []string{"127.0.0.1/32"}
+	// The provider is on this machine, and its metadata may be read from its address.
+	cfg.Metadata.AllowNetworks, cfg.Metadata.AllowPlainHTTP = []string{"127.0.0.0/8", "::1/128"}, true
 	log := newLog(p.stderr, cfg)
 
 	provider, err := demo.New(demo.Config{BaseURL: "http://" + config.LocalName(there.Addr().String()), ServiceURL: cfg.BaseURLs[0], Clock: p.clock})
@@ -111,7 +112,7 @@ func (c demoCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.tell(p, cfg, provider, cfg.Bases()[0]+web.ChoosePath(first)); err != nil {
+	if err := c.tell(p, cfg, provider.EntityID(), cfg.Bases()[0]+web.ChoosePath(first)); err != nil {
 		return err
 	}
 	return house.serve(p.ctx, here, web.Server(site, log))
@@ -182,13 +183,14 @@ func listenNear(p *program, port int) (net.Listener, error) {
 }
 
 // tell prints where to go, who is there, and what to expect.
-func (c demoCommand) tell(p *program, cfg config.Config, provider http.Handler, administer string) error {
+func (c demoCommand) tell(p *program, cfg config.Config, metadata, administer string) error {
 	base := cfg.BaseURLs[0]
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nThe demo is ready:  %s\n", base)
 	fmt.Fprintf(&text, "A portal behind it:  %s\n", cfg.Portals[0])
 	fmt.Fprintf(&text, "Every page's states: %s/dev/pages\n", base)
-	fmt.Fprintf(&text, "Become its owner:    %s\n\n", administer)
+	fmt.Fprintf(&text, "Become its owner:    %s\n", administer)
+	fmt.Fprintf(&text, "The provider to set up a record of your own with, by its metadata: %s\n\n", metadata)
 	text.WriteString("Click \"Acme\" at either, choose one of these people at the demo identity provider, and expect:\n\n")
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, person := range demo.Cast() {

@@ -101,7 +101,7 @@ func New(c Config) (*IdP, error) {
 		serviceKey: services,
 		mux:        http.NewServeMux(),
 	}
-	p.provider.ServiceProviderProvider = known(p.services)
+	p.provider.ServiceProviderProvider = known{p}
 	for _, record := range records {
 		one := newService(record, c.ServiceURL)
 		p.services[one.metadata.EntityID] = one
@@ -154,11 +154,24 @@ func newService(record demoRecord, serviceURL string) service {
 	}}
 }
 
+// service finds a record by its entity ID. The demonstration's own are described;
+// any other record of the same service is trusted too, as far as it can be known by
+// its entity ID: whoever sets one up need not tell the provider first.
+func (p *IdP) service(entityID string) (service, bool) {
+	if one, ok := p.services[entityID]; ok {
+		return one, true
+	}
+	rest, ours := strings.CutPrefix(entityID, p.ServiceURL+"/saml/")
+	key, _ := strings.CutSuffix(rest, "/metadata")
+	one := newService(demoRecord{Key: key, Name: key}, p.ServiceURL)
+	return one, ours && one.metadata.EntityID == entityID && key != "" && !strings.Contains(key, "/")
+}
+
 // known finds services for the library.
-type known map[string]service
+type known struct{ *IdP }
 
 func (k known) GetServiceProvider(_ *http.Request, entityID string) (*crewjam.EntityDescriptor, error) {
-	one, ok := k[entityID]
+	one, ok := k.service(entityID)
 	if !ok {
 		return nil, fmt.Errorf("no record of the demo has the entity ID %q", entityID)
 	}
@@ -238,7 +251,7 @@ func (p *IdP) sso(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	request.Now = p.Clock().UTC()
-	one := p.services[request.ServiceProviderMetadata.EntityID]
+	one, _ := p.service(request.ServiceProviderMetadata.EntityID) // which the library asked for
 
 	if reason := r.PostFormValue("refuse"); reason != "" {
 		p.refuse(w, request, reason)

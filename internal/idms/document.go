@@ -423,16 +423,16 @@ func (d samlDocument) settings(open opener) (saml.Settings, fault.Problems) {
 		text, err := open.read(path)
 		problems.AddError(fmt.Sprintf("certificate_files[%d]", i), err)
 		if err == nil {
-			s.Certificates = append(s.Certificates, certificateText(text))
+			s.Certificates = append(s.Certificates, CertificateText(text))
 		}
 	}
 	return s, problems
 }
 
-// certificateText is the form in which Settings take a certificate. Providers
+// CertificateText is the form in which Settings take a certificate. Providers
 // offer a download of the bare DER too: it begins with an ASN.1 sequence, as
 // neither PEM nor the base64 of a certificate does.
-func certificateText(file []byte) string {
+func CertificateText(file []byte) string {
 	if len(file) > 1 && file[0] == 0x30 && file[1] == 0x82 {
 		return base64.StdEncoding.EncodeToString(file)
 	}

@@ -18,6 +18,7 @@ var adminSections = []struct{ name, path string }{
 // recordParts are the pages of one record, below its address: "" is the first.
 var recordParts = []struct{ name, path string }{
 	{"Overview", ""},
+	{"Edit", "edit"},
 }
 
 // adminRoutes ask for the same roles as the API does for the same things.
@@ -43,4 +44,17 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
 
 	{http.MethodGet, adminPath + "/audit", roles.Reader, (*Site).adminAudit},
+
+	// Set-up of a connection, and a record whole.
+	{http.MethodGet, setUpPath, roles.Editor, (*Site).adminSetUp},
+	{http.MethodPost, setUpPath, roles.Editor, (*Site).adminBeginSetUp},
+	{http.MethodGet, setUpPath + "/:record", roles.Editor, (*Site).adminSetUpRecord},
+	{http.MethodGet, setUpPath + "/:record/certificate", roles.Editor, (*Site).adminCertificate},
+	{http.MethodPost, setUpPath + "/:record/provider", roles.Editor, (*Site).adminSetUpProvider},
+	{http.MethodPost, setUpPath + "/:record/mapping", roles.Editor, (*Site).adminSetUpMapping},
+	{http.MethodPost, setUpPath + "/:record/test", roles.Editor, (*Site).adminSetUpTest},
+	{http.MethodPost, setUpPath + "/:record/on", roles.Editor, (*Site).adminSwitchOn},
+	{http.MethodGet, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminEdit},
+	{http.MethodPost, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminSaveEdit},
+	{http.MethodPost, adminPath + "/records/:record/edit/reset-acs", roles.Editor, (*Site).adminResetACS},
 }

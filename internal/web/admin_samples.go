@@ -89,6 +89,7 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 	var list []sample
 	for _, of := range []func(sampling) []sample{
 		readingSamples,
+		setUpSamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}

@@ -23,6 +23,18 @@ function localTimes(within) {
   }
 }
 
+// A key is suggested from a name until somebody types one: the server does the same
+// with a key that is left empty.
+const named = document.getElementById("f-name"), keyed = document.querySelector('form[action="/admin/set-up"] #f-key');
+if (named && keyed) {
+  named.addEventListener("input", () => {
+    if (keyed.dataset.typed) return;
+    const plain = named.value.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+    keyed.value = plain.replace(/[^a-z0-9]+/g, "-").slice(0, 60).replace(/^-+|-+$/g, "");
+  });
+  keyed.addEventListener("input", () => { keyed.dataset.typed = keyed.value; });
+}
+
 // A form with data-keep asks before what was typed is lost.
 let unsaved = false;
 document.addEventListener("input", (event) => {
