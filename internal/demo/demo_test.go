@@ -283,7 +283,7 @@ func TestARequestFromAStrangerOrNoRequestIsAPage(t *testing.T) {
 	for name, address := range map[string]string{
 		"no request":       provider.BaseURL + "/sso",
 		"not a request":    provider.BaseURL + "/sso?SAMLRequest=AAAA",
-		"unknown service":  ask(t, provider, "unknown", saml.RequestOptions{}),
+		"another service":  ask(t, &IdP{Config: provider.Config}, "acme/../../elsewhere", saml.RequestOptions{}),
 		"another provider": strings.Replace(ask(t, &IdP{Config: Config{BaseURL: "http://localhost:1"}}, Acme, saml.RequestOptions{}), "http://localhost:1", provider.BaseURL, 1),
 	} {
 		got, err := browser.Get(address)
@@ -294,6 +294,23 @@ func TestARequestFromAStrangerOrNoRequestIsAPage(t *testing.T) {
 			t.Errorf("%s: %s", name, got.Status)
 		}
 		_ = got.Body.Close()
+	}
+}
+
+// Whoever sets a record up in the demonstration need not tell its provider.
+func TestARecordThatIsNewIsKnownByItsEntityID(t *testing.T) {
+	provider, browser := newIdP(t)
+	got, err := browser.Get(ask(t, provider, "brand-new", saml.RequestOptions{}))
+	if shown := page(t, got, err); !strings.Contains(shown.Text(), "brand-new asks") {
+		t.Errorf("the provider shows %q", shown.Text())
+	}
+	for entityID, want := range map[string]bool{
+		serviceURL + "/saml/brand-new/metadata": true, serviceURL + "/saml//metadata": false, serviceURL + "/saml/a/b/metadata": false,
+		serviceURL + "/saml/brand-new": false, "https://elsewhere.example/saml/acme/metadata": false, "": false,
+	} {
+		if _, ok := provider.service(entityID); ok != want {
+			t.Errorf("%q is known: %v", entityID, ok)
+		}
 	}
 }
 

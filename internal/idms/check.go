@@ -2,6 +2,7 @@ package idms
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"image/png"
 	"slices"
@@ -220,12 +221,28 @@ var pseudo = func() []string {
 	return names
 }()
 
+// isOurIcon is true for a small PNG of a picture and nothing else: a document may
+// bring any, and whatever else a file holds would be served from this service's origin.
 func isOurIcon(icon []byte) bool {
 	if len(icon) > MaxIcon {
 		return false
 	}
 	config, err := png.DecodeConfig(bytes.NewReader(icon))
-	return err == nil && config.Width <= IconSide && config.Height <= IconSide
+	if err != nil || config.Width > IconSide || config.Height > IconSide {
+		return false
+	}
+	const signature, around = 8, 12 // bytes of the file's beginning; around the data of a chunk: length, name, checksum (PNG 5.3)
+	for rest := icon[signature:]; len(rest) >= around; {
+		length, name := binary.BigEndian.Uint32(rest), string(rest[4:8])
+		if uint64(length) > uint64(len(rest)-around) || !slices.Contains([]string{"IHDR", "PLTE", "tRNS", "IDAT", "IEND"}, name) {
+			return false
+		}
+		rest = rest[around+length:]
+		if name == "IEND" {
+			return len(rest) == 0
+		}
+	}
+	return false
 }
 
 // Warnings lists what an administrator may not have meant, each at its field.

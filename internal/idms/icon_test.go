@@ -113,3 +113,27 @@ func FuzzParseIcon(f *testing.F) {
 		}
 	})
 }
+
+// A document may bring an icon that no upload has drawn.
+func TestAnIconThatIsMoreThanAPictureIsRefused(t *testing.T) {
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	icon := picture.Bytes()
+	end := len(icon) - 12 // of IEND, which is empty
+	text := []byte("\x00\x00\x00\x08tEXt<script>xxxx")
+	for name, other := range map[string][]byte{
+		"with something behind it": append(bytes.Clone(icon), "<script>"...),
+		"with a text in it":        append(append(bytes.Clone(icon[:end]), text...), icon[end:]...),
+		"without its end":          icon[:end],
+		"that is cut":              icon[:end-3],
+	} {
+		if isOurIcon(other) {
+			t.Errorf("a picture %s is taken", name)
+		}
+	}
+	if !isOurIcon(icon) {
+		t.Error("a picture alone is refused")
+	}
+}

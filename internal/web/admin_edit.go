@@ -58,9 +58,10 @@ type addressChange struct{ Word, Now, Then string }
 
 func (adminEditPage) file() string { return "admin_edit.html" }
 
+// iconPath is of the picture, and iconKept of one that a form has carried.
 const (
-	iconPath  = "button.icon"
-	maxReason = 500 // characters, as in the API
+	iconPath = "button.icon"
+	iconKept = iconPath + ".kept"
 )
 
 func (s *Site) adminEdit(c echo.Context, who login.Visitor) error {
@@ -89,7 +90,7 @@ func (s *Site) editPage(c echo.Context, who login.Visitor, record idms.Record, d
 	if idp, err := record.SAML.IdP(); err == nil {
 		at = vendorOf(idp.EntityID)
 	}
-	if asked := c.QueryParam("provider"); asked != "" {
+	if asked := c.FormValue("provider"); asked != "" {
 		at = vendorAt(asked)
 	}
 	page := editPageOf(s.adminFrame(c, "Edit "+record.Name, "records", who), record, d, problems, at)
@@ -145,7 +146,10 @@ func (s *Site) adminSaveEdit(c echo.Context, who login.Visitor) error {
 		return again(problems)
 	}
 	changed.ID = record.ID
-	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Reason: reasonIn(typed), Then: below("records", record.Key) + "/edit"}), again)
+	if picture != nil { // a file does not come back by itself from a page in between
+		typed.Set(iconKept, d.Button.Icon)
+	}
+	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Reason: reasonIn(typed), Then: editPath(record.Key)}), again)
 }
 
 // edited is a record with what was typed into the long form, and the picture that
@@ -160,10 +164,10 @@ func edited(record idms.Record, typed url.Values, picture []byte) (document, fau
 	case picture != nil:
 	case typed.Get(iconPath+".remove") == ticked:
 		d.Button.Icon = ""
-	case typed.Get(iconPath+".kept") != "":
+	case typed.Get(iconKept) != "":
 		// It went through a browser, so it is as suspect as any upload.
 		var err error
-		if picture, err = base64.StdEncoding.DecodeString(typed.Get(iconPath + ".kept")); err != nil {
+		if picture, err = base64.StdEncoding.DecodeString(typed.Get(iconKept)); err != nil {
 			problems.Add(iconPath, "The icon could not be read again. Choose it anew.")
 		}
 	}
@@ -190,6 +194,9 @@ func metadataBeside(address, text string, before document) string {
 	}
 	return text
 }
+
+// editPath is the address of a record's long form.
+func editPath(key string) string { return below("records", key) + "/edit" }
 
 // changeForm reads a form that changes a record, and the version that its author
 // has seen.
@@ -301,5 +308,5 @@ func (s *Site) adminResetACS(c echo.Context, who login.Visitor) error {
 	if problems := moved.Check(); problems.Any() {
 		return again(problems)
 	}
-	return refusedAt(s.propose(c, who, proposal{Record: moved, Seen: seen, Reason: reasonIn(typed), Then: below("records", record.Key) + "/edit#service"}), again)
+	return refusedAt(s.propose(c, who, proposal{Record: moved, Seen: seen, Reason: reasonIn(typed), Then: editPath(record.Key), Back: editPath(record.Key)}), again)
 }

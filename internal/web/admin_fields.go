@@ -368,5 +368,5 @@ func editAddress(key, path string) string {
 	if !slices.ContainsFunc(allFields(), func(f recordField) bool { return f.Path == path }) {
 		return ""
 	}
-	return below("records", key) + "/edit#" + fieldID(path)
+	return editPath(key) + "#" + fieldID(path)
 }

@@ -142,6 +142,9 @@ func (s *Site) carryOut(c echo.Context, who login.Visitor, in intent) error {
 	case !applied.Any():
 		return done(c, in.Then, "unchanged")
 	}
+	if in.Record.State == idms.Draft {
+		return done(c, in.Then, "drafted")
+	}
 	return done(c, in.Then, "saved")
 }
 

@@ -90,6 +90,9 @@ type ourValue struct {
 	None            string // what to do then
 }
 
+// Long is true of a value that is scrolled, with the keyboard too.
+func (v ourValue) Long() bool { return strings.Contains(v.Value, "\n") }
+
 // providerCard is a provider as one would introduce it: who, where, which keys until
 // when, and what is wrong.
 type providerCard struct {
@@ -309,8 +312,8 @@ func (s *Site) setUpPage(c echo.Context, who login.Visitor, record idms.Record, 
 	if err != nil {
 		return adminSetUpPage{}, err
 	}
-	at := vendorAt(c.QueryParam("provider"))
-	if idp, err := record.SAML.IdP(); err == nil && c.QueryParam("provider") == "" {
+	at := vendorAt(c.FormValue("provider"))
+	if idp, err := record.SAML.IdP(); err == nil && c.FormValue("provider") == "" {
 		at = vendorOf(idp.EntityID)
 	}
 	around := s.adminFrame(c, "Set up "+record.Name, "records", who)
@@ -352,7 +355,7 @@ func setUpPageOf(around adminFrame, record idms.Record, sp saml.SP, d document, 
 	return page
 }
 
-// Mapped is true once the third step has begun.
+// Known is true once the provider is, and the third step can begin.
 func (p adminSetUpPage) Known() bool { return p.Card != nil }
 
 // Draft is true until the record is switched on.
@@ -423,7 +426,7 @@ func cardOf(of saml.Preview, now time.Time) *providerCard {
 		card.Several = of.IdentityProviders
 	}
 	for _, one := range of.Certificates {
-		card.Keys = append(card.Keys, providerKey{one.Subject, one.Fingerprint, exact(one.NotBefore), exact(one.NotAfter), keyState(one, now)})
+		card.Keys = append(card.Keys, providerKey{strings.Trim(one.Subject, `"`), one.Fingerprint, exact(one.NotBefore), exact(one.NotAfter), keyState(one, now)})
 	}
 	return card
 }
@@ -500,7 +503,16 @@ func (s *Site) adminSetUpProvider(c echo.Context, who login.Visitor) error {
 		}
 		return s.render(c, http.StatusOK, page)
 	}
-	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(c.QueryParam("provider"))) + "#mapping"}), again)
+	// Files do not come back by themselves from a page in between.
+	readBack(typed, providerForm, d)
+	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#mapping"}), again)
+}
+
+// readBack writes fields as they are now into what was typed.
+func readBack(typed url.Values, fields []recordField, d document) {
+	for _, one := range fields {
+		typed.Set(one.Path, one.get(&d))
+	}
 }
 
 // unique leaves out what is said of one field twice.
@@ -601,13 +613,16 @@ func (s *Site) adminSetUpMapping(c echo.Context, who login.Visitor) error {
 	if problems.Any() {
 		return again(problems)
 	}
-	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(c.QueryParam("provider"))) + "#test"}), again)
+	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#test"}), again)
 }
 
 // adminSetUpTest asks for a test login, and offers to begin it.
 func (s *Site) adminSetUpTest(c echo.Context, who login.Visitor) error {
 	record, err := s.recordInForce(c)
 	if err != nil {
+		return err
+	}
+	if _, err := posted(c, maxForm); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
@@ -682,7 +697,7 @@ func (s *Site) adminSwitchOn(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	_, seen, err := changeForm(c)
+	typed, seen, err := changeForm(c)
 	if err != nil {
 		return err
 	}
@@ -698,7 +713,8 @@ func (s *Site) adminSwitchOn(c echo.Context, who login.Visitor) error {
 	if problems := on.Check(); problems.Any() {
 		return again(problems)
 	}
-	return refusedAt(s.propose(c, who, proposal{Record: on, Seen: seen, Then: below("records", record.Key)}), again)
+	return refusedAt(s.propose(c, who, proposal{Record: on, Seen: seen, Then: below("records", record.Key),
+		Back: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#on"}), again)
 }
 
 // adminCertificate is the certificate of a record's own key, as a file: what many

@@ -100,12 +100,20 @@ func (p *person) wrong(path string) string {
 	return p.page.Find("#f-" + strings.ReplaceAll(path, ".", "-") + "-problem").Text()
 }
 
+// andSave saves what a rehearsal shows, when there is anything to look at.
+func (p *person) andSave(t *testing.T) {
+	t.Helper()
+	if p.page.Find(`form[action$="/save"]`).Length() == 1 {
+		p.fill(t, `form[action$="/save"]`, nil, nil)
+	}
+}
+
 const (
 	beginForm    = `form[action="/admin/set-up"]`
-	providerFill = `form[action*="/provider?"]`
-	mappingFill  = `form[action*="/mapping?"]`
-	testFill     = `form[action*="/test?"]`
-	onFill       = `form[action*="/on?"]`
+	providerFill = `form[action$="/provider"]`
+	mappingFill  = `form[action$="/mapping"]`
+	testFill     = `form[action$="/test#test"]`
+	onFill       = `form[action$="/on"]`
 	editFill     = `form#edit`
 )
 
@@ -233,6 +241,10 @@ func TestAConnectionIsSetUpFromNothingToALoggedInPersonWithoutScripts(t *testing
 		t.Errorf("switching it on says %q", on)
 	}
 	p.fill(t, onFill, nil, nil)
+	if back := p.page.Find(`a[href^="/admin/set-up/bockstiegel-sohne"]`).AttrOr("href", ""); back != "/admin/set-up/bockstiegel-sohne?provider=okta#on" {
+		t.Errorf("before it is saved the way back leads to %q", back)
+	}
+	p.andSave(t)
 	if p.at.Path != "/admin/records/bockstiegel-sohne" || h.record(t, "bockstiegel-sohne").State != idms.Active {
 		t.Fatalf("switching it on leads to %s, %d:\n%s", p.at, p.status, p.text)
 	}
@@ -489,6 +501,25 @@ func TestAnIconIsDrawnAnewServedAsAPictureAndRemoved(t *testing.T) {
 	}
 }
 
+// A page in between shows what a change does, and the form comes back from it as it
+// was, with the picture that had been chosen.
+func TestTheLongFormComesBackFromARehearsalWithItsPicture(t *testing.T) {
+	h := newHouse(t, false)
+	p := h.firstOwner(t)
+	before := h.record(t, demo.Acme)
+	p.open(t, h.base+"/admin/records/acme/edit?provider=okta")
+	p.fill(t, editFill, url.Values{"saml.legacy.sha1": {"true"}, "name": {"Acme two"}}, map[string][]byte{"button.icon": aPicture(t)})
+	p.fill(t, `form[action*="back="]`, nil, nil)
+	if p.at.Path != "/admin/records/acme/edit" || p.value("name") != "Acme two" || p.page.Find("#words option[selected]").AttrOr("value", "") != "okta" || h.record(t, demo.Acme).Version != before.Version {
+		t.Fatalf("%s, %d: %q\n%s", p.at, p.status, p.value("name"), p.text)
+	}
+	p.fill(t, editFill, nil, nil)
+	p.andSave(t)
+	if got := h.record(t, demo.Acme); got.Name != "Acme two" || !got.SAML.LegacySHA1 || len(got.Button.Icon) == 0 {
+		t.Errorf("saved is %q, with an icon of %d bytes", got.Name, len(got.Button.Icon))
+	}
+}
+
 func TestHostileIconsAreRefusedAtTheirFieldAndNothingIsStored(t *testing.T) {
 	h := newHouse(t, false)
 	p := h.firstOwner(t)
@@ -587,6 +618,7 @@ func TestWhatWasReadFromAnAddressIsNotTypedOver(t *testing.T) {
 	p := h.firstOwner(t)
 	p.open(t, h.base+"/admin/records/initech/edit")
 	p.fill(t, editFill, url.Values{"saml.metadata_url": {h.provider.EntityID()}}, nil)
+	p.andSave(t)
 	read := h.record(t, demo.Initech)
 	if read.SAML.MetadataURL == "" || p.page.Find("#f-saml-metadata[readonly]").Length() != 1 {
 		t.Fatalf("the record follows no address:\n%s", p.page.Find("#problems").Text())
