@@ -32,8 +32,8 @@ import (
 // test login before the record is switched on. The first step makes a draft, so that
 // a set-up can be left and found again at its address.
 
-// setUpPath is no record's page: "new" may well be a record's key.
-const setUpPath = adminPath + "/set-up"
+// setUpRoot is no record's page: "new" may well be a record's key.
+const setUpRoot = adminPath + "/set-up"
 
 // adminSetUpPage is a set-up, as far as it has come.
 type adminSetUpPage struct {
@@ -185,7 +185,7 @@ func (s *Site) newSetUp(c echo.Context, who login.Visitor, d document, problems 
 	for _, one := range records {
 		if one.State == idms.Draft && one.Key != idms.LocalKey && len(page.Drafts) < draftsShown {
 			row := recordRowOf(store.Edition{Key: one.Key, Name: one.Name, State: one.State, Version: one.Version}, false)
-			row.URL = setUpPath + "/" + url.PathEscape(one.Key)
+			row.URL = setUpRoot + "/" + url.PathEscape(one.Key)
 			page.Drafts = append(page.Drafts, row)
 		}
 	}
@@ -237,7 +237,7 @@ func (s *Site) adminBeginSetUp(c echo.Context, who login.Visitor) error {
 }
 
 func setUpAddress(key string, at vendor) string {
-	return setUpPath + "/" + url.PathEscape(key) + "?" + url.Values{"provider": {at.param()}}.Encode()
+	return setUpRoot + "/" + url.PathEscape(key) + "?" + url.Values{"provider": {at.param()}}.Encode()
 }
 
 // freeKey suggests a key that no record has.
@@ -325,7 +325,7 @@ func setUpPageOf(around adminFrame, record idms.Record, sp saml.SP, d document, 
 		adminFrame: around, form: form{atFields(problems, slices.Concat(providerForm, mappingFields)...)},
 		At: at, Words: vendorOptions(at), Provider: at.param(), Seen: record.Version,
 		Record:  recordRowOf(store.Edition{Key: record.Key, Name: record.Name, State: record.State, Version: record.Version}, false),
-		Address: setUpPath + "/" + url.PathEscape(record.Key),
+		Address: setUpRoot + "/" + url.PathEscape(record.Key),
 		Ours:    oursOf(record, sp, at),
 	}
 	if record.SAML.NamesProvider() {

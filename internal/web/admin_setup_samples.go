@@ -43,7 +43,7 @@ func setUpSamples(s sampling) []sample {
 	refused := newSetUpOf(framed("Set up a connection"), document{Name: "Globex", Key: "Globex!"}, fault.Problems{{Field: "key", Message: "A key is made of small letters and digits, with hyphens between them."}}, okta)
 	for _, one := range []store.Edition{{Key: "globex", Name: strings.Repeat("Regional Hospitals ", 5), State: idms.Draft, Version: 1}, {Key: "initech", Name: "אקמה בע״מ", State: idms.Draft, Version: 12}} {
 		row := recordRowOf(one, false)
-		row.URL = setUpPath + "/" + one.Key
+		row.URL = setUpRoot + "/" + one.Key
 		refused.Drafts = append(refused.Drafts, row)
 	}
 

@@ -107,7 +107,7 @@ const synonymsShown = 4
 
 // alsoCalled are the words of others for one of ours, to stand beside it: those of
 // the vendor have a place of their own, and those that only one other vendor uses
-// help nobody who has chosen.
+// help nobody who has chosen. For the zero vendor they are everybody's.
 func alsoCalled(term docs.Term, at vendor) string {
 	var list []string
 	for _, one := range term.Also {
@@ -117,9 +117,6 @@ func alsoCalled(term docs.Term, at vendor) string {
 	}
 	return strings.Join(list, " · ")
 }
-
-// alsoCalledAnywhere are the words of others for one of our words.
-func alsoCalledAnywhere(word string) string { return alsoCalled(docs.Words.Word(word), vendor{}) }
 
 // vendorOptions are the choices of a provider.
 func vendorOptions(chosen vendor) []option {

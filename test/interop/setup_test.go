@@ -42,7 +42,7 @@ func TestSimpleSAMLphpIsSetUpThroughThePages(t *testing.T) {
 	// Theirs. The provider's file is pasted: it has no address that a service reads.
 	metadata := string(idp.Metadata(t))
 	page = fill(page, "/admin/set-up/company/provider", map[string]string{"saml.metadata": metadata, "do": "preview"})
-	tells(t, page, "looks like SimpleSAMLphp", idp.EntityID, "nothing is saved yet")
+	tells(t, page, idp.EntityID, "nothing is saved yet")
 	page = fill(page, "/admin/set-up/company/provider", map[string]string{"do": "save"})
 
 	// The mapping is the one that the page suggests.
