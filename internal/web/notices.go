@@ -12,7 +12,5 @@ var notices = map[string]string{
 	"password-changed": "The password is changed, and your other sessions have ended.",
 	"session-ended":    "That session has ended.",
 	"unchanged":        "Nothing was different, so nothing was saved.",
-	"saved":     "The record is saved. It decides from the next login on.",
-	"drafted":   "The draft is saved. It takes test logins alone until it is switched on.",
-	"unchanged": "Nothing was different, so nothing was saved.",
+	"drafted":          "The draft is saved. It takes test logins alone until it is switched on.",
 }
