@@ -9,6 +9,7 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/idms"
 	"idms/internal/users"
 )
 
@@ -210,4 +211,27 @@ func (tx *Tx) OthersCalled(username, recordID string) ([]string, error) {
 		AND EXISTS (SELECT 1 FROM users u WHERE u.record_id = r.id AND u.username_folded = ?) ORDER BY r.key LIMIT ?`,
 		recordID, deleted, users.Fold(username), othersShown).Scan(&keys).Error
 	return keys, wrap(err, "find others of a username")
+}
+
+// KnownBy finds the account of a record by username, case aside, or else by the
+// NameID of its last login when that is one person's alone; "" for nobody.
+func (s *Store) KnownBy(ctx context.Context, recordKey, username, nameID string) (string, error) {
+	if !idms.IsKey(recordKey) || !storable(username) || !storable(nameID) {
+		return "", nil
+	}
+	for _, by := range []struct{ column, value string }{{"username_folded", users.Fold(username)}, {"name_id", nameID}} {
+		if by.value == "" {
+			continue
+		}
+		var ids []string
+		err := s.read.WithContext(ctx).Raw(`SELECT CAST(u.id AS TEXT) FROM users u JOIN records r ON r.id = u.record_id
+			WHERE r.key = ? AND u.`+by.column+` = ? LIMIT 2`, recordKey, by.value).Scan(&ids).Error
+		if err != nil {
+			return "", wrap(err, "find an account")
+		}
+		if len(ids) == 1 {
+			return ids[0], nil
+		}
+	}
+	return "", nil
 }
