@@ -87,10 +87,11 @@ var allowed = map[string]roles.Role{
 	"DELETE /api/v1/sessions/:session": roles.Editor,
 
 	// A trace holds everything that a provider said about a person.
-	"GET /api/v1/traces":           roles.Reader,
-	"GET /api/v1/traces/:ref":      roles.Editor,
-	"GET /api/v1/traces/:ref/text": roles.Editor,
-	"GET /api/v1/audit":            roles.Reader,
+	"GET /api/v1/traces":              roles.Reader,
+	"GET /api/v1/traces/:ref":         roles.Editor,
+	"GET /api/v1/traces/:ref/text":    roles.Editor,
+	"GET /api/v1/traces/:ref/compare": roles.Editor,
+	"GET /api/v1/audit":               roles.Reader,
 
 	"GET /api/v1/tokens":           roles.Owner,
 	"POST /api/v1/tokens":          roles.Owner,

@@ -59,6 +59,8 @@ const (
 	LogoutRefused    Action = "logout_refused"    // a logout message on which the verifier failed
 	RulesApplied     Action = "rules_applied"     // to a person's last recorded assertion (S43)
 
+	ResponseRead Action = "response_read" // somebody looked at what arrived in a login, as XML
+
 	RecordCreated     Action = "record_created"
 	RecordChanged     Action = "record_changed"
 	RecordDeleted     Action = "record_deleted"
@@ -75,6 +77,7 @@ const (
 	MemberRemoved Action = "member_removed"
 	UserBlocked   Action = "user_blocked"
 	UserUnblocked Action = "user_unblocked"
+	PersonErased  Action = "person_erased" // with what was kept of them; the event says no name
 	TokenCreated  Action = "token_created"
 	TokenRevoked  Action = "token_revoked"
 

@@ -104,6 +104,8 @@ type samlDocument struct {
 	RefuseExpiredCertificates bool           `json:"refuse_expired_certificates,omitempty"`
 	Legacy                    legacyDocument `json:"legacy,omitzero"`
 
+	KeepResponsesUntil string `json:"keep_responses_until,omitempty"`
+
 	AllowedContexts   []string `json:"allowed_auth_contexts,omitempty"`
 	ElevationContexts []string `json:"elevation_auth_contexts,omitempty"`
 }
@@ -249,6 +251,9 @@ func documentOf(r Record) recordDocument {
 	}
 	if s.MetadataRefresh != 0 {
 		d.SAML.MetadataRefresh = s.MetadataRefresh.String()
+	}
+	if !s.KeepResponsesUntil.IsZero() {
+		d.SAML.KeepResponsesUntil = s.KeepResponsesUntil.UTC().Format(time.RFC3339)
 	}
 	if !r.CreateUsers {
 		d.CreateUsers = new(false)
@@ -410,6 +415,13 @@ func (d samlDocument) settings(open opener) (saml.Settings, fault.Problems) {
 			problems.Add("metadata_refresh", "Write a time such as 1h or 24h.")
 		}
 		s.MetadataRefresh = refresh
+	}
+	if d.KeepResponsesUntil != "" {
+		until, err := time.Parse(time.RFC3339, d.KeepResponsesUntil)
+		if err != nil {
+			problems.Add("keep_responses_until", "%s", wordsOfInstant)
+		}
+		s.KeepResponsesUntil = until.UTC().Truncate(time.Second)
 	}
 	if d.MetadataFile != "" {
 		if d.Metadata != "" {

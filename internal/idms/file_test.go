@@ -104,6 +104,7 @@ records:
       landing: /start
       clock_skew: 90s
       refuse_expired_certificates: true
+      keep_responses_until: 2026-03-20T12:00:00Z
       legacy: {sha1: true, cbc: true, inclusive_c14n: true}
       allowed_auth_contexts: ["urn:a", "urn:b"]
       elevation_auth_contexts: ["urn:b"]

@@ -78,6 +78,9 @@ func (a *attempt) trace(decision idms.Decision, would ...groups.Change) store.Tr
 		doc.Decision = documentOf(decision)
 	}
 	kept.Document = packTrace(doc)
+	if a.record.SAML.KeepResponsesUntil.After(a.now) {
+		kept.Response = a.post.Response
+	}
 	return kept
 }
 

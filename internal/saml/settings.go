@@ -60,6 +60,10 @@ type Settings struct {
 	LegacyCBC                 bool // CBC-encrypted assertions in an unsigned Response
 	LegacyInclusiveC14N       bool // inclusive canonicalisation in signatures
 
+	// KeepResponsesUntil is until when what arrives is kept beside the trace, to be
+	// looked at as XML; zero keeps nothing. At most MaxKeepResponses ahead.
+	KeepResponsesUntil time.Time
+
 	// Who may come, and how strongly they must have authenticated.
 	AllowedContexts   []string // S20
 	ElevationContexts []string // S25
@@ -73,6 +77,7 @@ const (
 	MaxMetadataRefresh     = 7 * 24 * time.Hour
 	DefaultClockSkew       = 3 * time.Minute
 	MaxClockSkew           = 5 * time.Minute
+	MaxKeepResponses       = 30 * 24 * time.Hour // from the saving of a record on
 )
 
 // Binding is how a message travels (SAML bindings 3.4, 3.5).

@@ -38,6 +38,7 @@ func (s Settings) Warnings(now time.Time) fault.Problems {
 		warnings.Add("metadata_url", "The metadata travels unprotected, so certificates that are new in it wait for approval unless it is signed. Use an address that begins with https://.")
 	}
 	s.warnOfLegacy(&warnings)
+	s.warnOfKeeping(&warnings, now)
 	s.warnOfRequests(&warnings, idp)
 	if s.RelayState != "" && !s.AllowUnsolicited {
 		warnings.Add("relay_state", "The value is looked at only in logins that the provider starts, and those are refused. Allow unsolicited responses to use it.")
@@ -81,6 +82,29 @@ func (s Settings) warnOfLegacy(warnings *fault.Problems) {
 	}
 	if s.LegacyInclusiveC14N {
 		warnings.Add("legacy.inclusive_c14n", "Signatures over inclusive canonical XML are accepted. Let the provider use exclusive canonicalization, then switch this off.")
+	}
+}
+
+// CheckKeeping is what Check cannot find without a clock: an end of keeping
+// responses that is further ahead than any may be. Who saves a record asks it.
+func (s Settings) CheckKeeping(now time.Time) fault.Problems {
+	var problems fault.Problems
+	if s.KeepResponsesUntil.After(now.Add(MaxKeepResponses)) {
+		problems.Add("keep_responses_until", "Responses hold everything that is said of a person, so they are kept for 30 days at most. Write an instant before %s.",
+			now.Add(MaxKeepResponses).UTC().Format(time.RFC3339))
+	}
+	return problems
+}
+
+func (s Settings) warnOfKeeping(warnings *fault.Problems, now time.Time) {
+	switch until := s.KeepResponsesUntil; {
+	case until.IsZero():
+	case until.After(now.Add(MaxKeepResponses)):
+		*warnings = append(*warnings, s.CheckKeeping(now)...)
+	case until.After(now):
+		warnings.Add("keep_responses_until", "Until %s every response is kept as it arrives, sealed, each for 7 days at most.", instant(until))
+	default:
+		warnings.Add("keep_responses_until", "This instant has passed, so no response is kept. Empty the field.")
 	}
 }
 

@@ -131,7 +131,7 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 		if err := tx.applyGroups(file.Groups, by, &applied); err != nil {
 			return err
 		}
-		if err := tx.checkRecords(file); err != nil {
+		if err := tx.checkRecords(file, by.Now); err != nil {
 			return err
 		}
 		for _, record := range file.Records {
@@ -285,7 +285,7 @@ func (tx *Tx) applyGroups(list []groups.Group, by Author, applied *Applied) erro
 }
 
 // checkRecords finds what a record's own check cannot see.
-func (tx *Tx) checkRecords(file idms.File) error {
+func (tx *Tx) checkRecords(file idms.File, now time.Time) error {
 	known, err := tx.groups()
 	if err != nil {
 		return err
@@ -299,6 +299,7 @@ func (tx *Tx) checkRecords(file idms.File) error {
 		at := func(field string, args ...any) string {
 			return fault.Join(file.Path(i), fmt.Sprintf(field, args...))
 		}
+		problems.Under(fault.Join(file.Path(i), "saml"), record.SAML.CheckKeeping(now))
 		for j, association := range record.Associations {
 			if !exists[association.Group] {
 				problems.Add(at("associations[%d].group", j), "There is no group %q. Add it under groups, or correct the key.", association.Group)

@@ -44,6 +44,10 @@ func (tx *Tx) deleteRecord(row documentRow, by Author, applied *Applied) error {
 		}
 	}
 
+	if err := tx.db.Exec("DELETE FROM kept_responses WHERE record_key = ?", record.Key).Error; err != nil {
+		return wrap(err, "delete the responses of a record")
+	}
+
 	// A version of its own, so that no login goes on by the former one (ErrStale).
 	record.State = idms.Disabled
 	document, err := record.MarshalDocument()

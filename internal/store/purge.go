@@ -16,7 +16,7 @@ type Retention struct {
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests, Runs int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests, Runs, Responses int
 }
 
 const (
@@ -44,6 +44,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		before     time.Time
 	}{
 		{&purged.Traces, "traces", "ref", "at < ?", before(now, s.retention.Traces)},
+		{&purged.Responses, "kept_responses", "ref", "at < ?", now.Add(-ResponsesKept)},
 		{&purged.Audit, "audit_events", "id", "at < ?", before(now, s.retention.Audit)},
 		{&purged.Runs, "directory_runs", "id", "began < ?", before(now, s.retention.Audit)},
 		{&purged.Sessions, "sessions", "id", "expires <= ?", now},

@@ -31,6 +31,7 @@ type Trace struct {
 	UserID   string     // "" when nobody is known by it
 	Test     bool       // of a test login, which is no login: Admitted is false then, and UserID is ""
 	Document []byte     // at most MaxTrace bytes
+	Response string     // as posted, when the record keeps it; written and never read back with the trace
 }
 
 // MaxTrace bounds the document of a trace, in bytes.
@@ -115,7 +116,10 @@ func (s *Store) saveTrace(db *gorm.DB, t Trace) error {
 	if err != nil {
 		return wrap(err, "seal a trace")
 	}
-	return wrap(db.Create(&row).Error, "save a trace")
+	if err := db.Create(&row).Error; err != nil {
+		return wrap(err, "save a trace")
+	}
+	return s.keepResponse(db, t)
 }
 
 // Trace finds a trace by its reference as a person types it, or fault.NotFound.

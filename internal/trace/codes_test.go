@@ -62,7 +62,7 @@ record and the value to put there, the setting at the provider and what to enter
 		if list := atProvider[m.Code]; len(list) > 0 {
 			page.WriteString("- **At the provider:**\n")
 			for _, one := range list {
-				fmt.Fprintf(&page, "  - %s: %s\n", one.vendor, one.says)
+				fmt.Fprintf(&page, "  - %s: %s\n", one.Vendor, one.Says)
 			}
 		}
 	}
@@ -98,15 +98,15 @@ func TestTheReferenceSpeaksInTheWordsOfTheProviders(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for _, one := range list {
-			if seen[one.vendor] || one.says == "" {
-				t.Errorf("%s: %s is there twice, or says nothing", code, one.vendor)
+			if seen[one.Vendor] || one.Says == "" {
+				t.Errorf("%s: %s is there twice, or says nothing", code, one.Vendor)
 			}
-			seen[one.vendor] = true
+			seen[one.Vendor] = true
 		}
 	}
 	for _, code := range []Code{AudienceMismatch, RecipientMismatch, DestinationMismatch, Unsigned, UnknownKey, IssuerMismatch, FieldMissing} {
 		for _, vendor := range []string{entra, okta, adfs, google, keycloak, pingFederate, oneLogin, shibboleth, simpleSAMLphp} {
-			if !slices.ContainsFunc(atProvider[code], func(one wording) bool { return one.vendor == vendor }) {
+			if !slices.ContainsFunc(atProvider[code], func(one Wording) bool { return one.Vendor == vendor }) {
 				t.Errorf("%s does not speak of %s", code, vendor)
 			}
 		}

@@ -1,9 +1,15 @@
 package trace
 
 // What the settings of a provider are called by those who make it: the reference
-// of codes speaks in their words.
+// of codes and the page of a login speak in their words.
 
-type wording struct{ vendor, says string }
+// Wording is what one vendor calls the setting that mends a refusal. In Says, what
+// stands on a screen is between *, and what stands in a file between `.
+type Wording struct{ Vendor, Says string }
+
+// AtProvider is where a code is mended at the provider, vendor by vendor; none for a
+// code about which nothing is set there.
+func AtProvider(code Code) []Wording { return atProvider[code] }
 
 const (
 	entra         = "Entra ID"
@@ -18,7 +24,7 @@ const (
 )
 
 var (
-	inAudience = []wording{
+	inAudience = []Wording{
 		{entra, "*Identifier (Entity ID)*"},
 		{okta, "*Audience URI (SP Entity ID)*"},
 		{adfs, "*Relying party trust identifiers*, tab *Identifiers*"},
@@ -29,7 +35,7 @@ var (
 		{shibboleth, "`entityID` in the service's metadata"},
 		{simpleSAMLphp, "the key of `$metadata[…]` in `saml20-sp-remote.php`"},
 	}
-	inACS = []wording{
+	inACS = []Wording{
 		{entra, "*Reply URL (Assertion Consumer Service URL)*"},
 		{okta, "*Single sign-on URL*, with *Use this for Recipient URL and Destination URL*"},
 		{adfs, "*SAML Assertion Consumer Endpoints*, tab *Endpoints*, binding *POST*"},
@@ -40,7 +46,7 @@ var (
 		{shibboleth, "`AssertionConsumerService` in the service's metadata"},
 		{simpleSAMLphp, "`AssertionConsumerService`"},
 	}
-	inSigning = []wording{
+	inSigning = []Wording{
 		{entra, "*Signing Option*, under *SAML Certificates*"},
 		{okta, "*Response* and *Assertion Signature*: *Signed*"},
 		{adfs, "`Set-AdfsRelyingPartyTrust -SamlResponseSignature`: `MessageAndAssertion`, `AssertionOnly` or `MessageOnly`"},
@@ -51,7 +57,7 @@ var (
 		{shibboleth, "`signResponses` and `signAssertions` of the profile"},
 		{simpleSAMLphp, "`saml20.sign.response` and `saml20.sign.assertion`"},
 	}
-	inAlgorithm = []wording{
+	inAlgorithm = []Wording{
 		{entra, "*Signing Algorithm*: *SHA-256*"},
 		{okta, "*Signature Algorithm*: *RSA-SHA256*; *Digest Algorithm*: *SHA256*"},
 		{adfs, "*Secure hash algorithm*: *SHA-256*, tab *Advanced*"},
@@ -60,7 +66,7 @@ var (
 		{oneLogin, "*SAML Signature Algorithm*: *SHA-256*"},
 		{simpleSAMLphp, "`signature.algorithm`"},
 	}
-	inCertificate = []wording{
+	inCertificate = []Wording{
 		{entra, "*SAML Certificates*: *Federation Metadata XML*, or *App Federation Metadata Url*"},
 		{okta, "*SAML Signing Certificates*, tab *Sign On*: the active one; *View IdP metadata*"},
 		{adfs, "*Certificates*, *Token-signing*; `/FederationMetadata/2007-06/FederationMetadata.xml` holds it"},
@@ -71,7 +77,7 @@ var (
 		{shibboleth, "`idp-signing.crt`; `idp-metadata.xml`"},
 		{simpleSAMLphp, "`certificate` in `saml20-idp-hosted.php`"},
 	}
-	inEncryption = []wording{
+	inEncryption = []Wording{
 		{entra, "*Token encryption*: import the certificate and activate it"},
 		{okta, "*Assertion Encryption*, *Encryption Certificate*, *Encryption Algorithm* (*AES256-GCM*), *Key Transport Algorithm* (*RSA-OAEP*)"},
 		{adfs, "tab *Encryption*; ADFS encrypts with CBC, so let it sign the response too"},
@@ -81,7 +87,7 @@ var (
 		{shibboleth, "`encryptAssertions`; the `KeyDescriptor` in the service's metadata"},
 		{simpleSAMLphp, "`assertion.encryption`, `sharedkey_algorithm`, and the certificate in the service's metadata"},
 	}
-	inIssuer = []wording{
+	inIssuer = []Wording{
 		{entra, "*Microsoft Entra Identifier*"},
 		{okta, "*Issuer*, under *View SAML setup instructions*"},
 		{adfs, "*Federation Service identifier*"},
@@ -92,7 +98,7 @@ var (
 		{shibboleth, "`idp.entityID`"},
 		{simpleSAMLphp, "the entity ID in `saml20-idp-hosted.php`"},
 	}
-	inAttributes = []wording{
+	inAttributes = []Wording{
 		{entra, "*Attributes & Claims*; the name that comes is *Namespace*, a slash and *Name*"},
 		{okta, "*Attribute Statements*; groups: *Group Attribute Statements*"},
 		{adfs, "*Edit Claim Issuance Policy*: *Send LDAP Attributes as Claims*"},
@@ -103,7 +109,7 @@ var (
 		{shibboleth, "`attribute-resolver.xml` and `attribute-filter.xml`"},
 		{simpleSAMLphp, "`attributes` and `authproc`"},
 	}
-	inGroups = []wording{
+	inGroups = []Wording{
 		{entra, "*Add a group claim*: *Groups assigned to the application*; *Source attribute* chooses names or object IDs"},
 		{okta, "*Group Attribute Statements*: a *Filter* that these groups match"},
 		{adfs, "*Send Group Membership as a Claim*, or the LDAP attribute *Token-Groups - Unqualified Names*"},
@@ -114,7 +120,7 @@ var (
 		{shibboleth, "`attribute-filter.xml`: the values that are released"},
 		{simpleSAMLphp, "`authproc`, with `core:AttributeMap` or `core:AttributeLimit`"},
 	}
-	inNameID = []wording{
+	inNameID = []Wording{
 		{entra, "*Unique User Identifier (Name ID)*"},
 		{okta, "*Name ID format* and *Application username*"},
 		{adfs, "a claim rule whose *Outgoing claim type* is *Name ID*"},
@@ -125,7 +131,7 @@ var (
 		{shibboleth, "`saml-nameid.xml`"},
 		{simpleSAMLphp, "`NameIDFormat`, and the `saml:…NameID` filters of `authproc`"},
 	}
-	inContext = []wording{
+	inContext = []Wording{
 		{entra, "*Conditional Access*"},
 		{okta, "*Authentication context class*, and the application's authentication policy"},
 		{adfs, "*Authentication Methods*, and the access control policy"},
@@ -134,7 +140,7 @@ var (
 		{shibboleth, "`defaultAuthenticationMethods`, and the flows' `supportedPrincipals`"},
 		{simpleSAMLphp, "`AuthnContextClassRef`, or `saml:AuthnContextClassRef` in `authproc`"},
 	}
-	inAssignment = []wording{
+	inAssignment = []Wording{
 		{entra, "*Users and groups*; *Assignment required?*"},
 		{okta, "tab *Assignments*"},
 		{adfs, "*Edit Access Control Policy*"},
@@ -143,24 +149,24 @@ var (
 		{pingFederate, "*Issuance Criteria*"},
 		{oneLogin, "*Access* and *Users*"},
 	}
-	inForce = []wording{
+	inForce = []Wording{
 		{okta, "*Honor Force Authentication*: *Yes*"},
 		{simpleSAMLphp, "the authentication source must support it"},
 	}
-	inStart = []wording{
+	inStart = []Wording{
 		{entra, "*Sign on URL*: the record's sign-on URL"},
 		{okta, "a *Bookmark App* with the record's sign-on URL, in place of the application's own tile"},
 		{keycloak, "*Home URL*: the record's sign-on URL; *IDP-Initiated SSO URL name*: empty"},
 		{oneLogin, "*SAML initiator*: *Service Provider*; *Login URL*: the record's sign-on URL"},
 	}
-	inBinding = []wording{
+	inBinding = []Wording{
 		{adfs, "the endpoint's *Binding*: *POST*"},
 		{keycloak, "*Force POST binding*: *On*"},
 		{pingFederate, "the ACS endpoint's *Binding*: *POST*"},
 		{shibboleth, "`Binding` of the `AssertionConsumerService` in the service's metadata"},
 		{simpleSAMLphp, "`Binding` of the `AssertionConsumerService`"},
 	}
-	inClock = []wording{
+	inClock = []Wording{
 		{adfs, "the server's clock; `Set-AdfsRelyingPartyTrust -NotBeforeSkew`"},
 		{keycloak, "the server's clock; *Assertion Lifespan*"},
 		{pingFederate, "the server's clock; *Assertion Lifetime*: *Minutes Before* and *Minutes After*"},
@@ -172,7 +178,7 @@ var (
 
 // atProvider is where each code is mended at the provider. Codes about which
 // nothing is set there are left out.
-var atProvider = map[Code][]wording{
+var atProvider = map[Code][]Wording{
 	NoPendingRequest: inStart, Unsolicited: inStart,
 	MessageTooLarge: inGroups, XMLTooComplex: inGroups, AttributeLimit: inGroups,
 	MessageEncoding: inBinding, WrongMessage: inACS,
