@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"idms/internal/audit"
 	"idms/internal/console"
 	"idms/internal/fault"
 	"idms/internal/groups"
@@ -26,6 +27,9 @@ func (a *API) traceRoutes() {
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}},
 		}}}}, a.getTraceText)
+	route(a, huma.Operation{OperationID: "compare-trace", Method: http.MethodGet, Path: "/traces/{ref}/compare",
+		Summary:     "Compare a login with the last one of the same person that was admitted",
+		Description: "When nobody is known by it, with anybody's last one through the record: its steps and the record alone then."}, a.compareTrace)
 }
 
 // TraceSummary is a login as a list shows it.
@@ -118,6 +122,73 @@ func ofTrace(err error) error {
 
 // orEmpty is [] instead of null.
 func orEmpty[T any, List ~[]T](list List) []T { return append([]T{}, list...) }
+
+type traceComparison struct {
+	Say        string           `json:"say" doc:"what is different since it last worked, in words"`
+	Now        TraceSummary     `json:"now"`
+	Then       *TraceSummary    `json:"then" doc:"null: none is still explained"`
+	With       string           `json:"with" enum:"person,record" doc:"whose login it is compared with"`
+	Record     []audit.Change   `json:"record" doc:"what its later version says otherwise"`
+	Steps      []comparedStep   `json:"steps" doc:"that ended otherwise, or found something else"`
+	Attributes []comparedValues `json:"attributes"`
+	Rules      []comparedRule   `json:"rules"`
+	Groups     []comparedGroup  `json:"groups" doc:"that one of the two logins gave and the other not"`
+}
+
+type comparedStep struct {
+	Name string     `json:"name"`
+	Then trace.Step `json:"then"`
+	Now  trace.Step `json:"now"`
+}
+
+type comparedValues struct {
+	Name string   `json:"name"`
+	Gone []string `json:"gone"`
+	Came []string `json:"came"`
+}
+
+type comparedRule struct {
+	List    string            `json:"list"`
+	Key     string            `json:"key"`
+	Changed bool              `json:"changed" doc:"the rule itself says something else now"`
+	Then    *idms.RuleFinding `json:"then"`
+	Now     *idms.RuleFinding `json:"now"`
+}
+
+type comparedGroup struct {
+	Group string `json:"group"`
+	Then  bool   `json:"then"`
+	Now   bool   `json:"now"`
+}
+
+type traceComparisonAnswer struct{ Body traceComparison }
+
+func (a *API) compareTrace(ctx context.Context, in *struct {
+	Ref string `path:"ref" maxLength:"40"`
+}) (*traceComparisonAnswer, error) {
+	c, err := a.Flow.CompareLogin(ctx, in.Ref)
+	if err != nil {
+		return nil, ofTrace(err)
+	}
+	out := traceComparison{Say: c.Say(), Now: traceSummaryOf(c.Now.Trace), With: string(c.With), Record: orEmpty(c.Record),
+		Steps: []comparedStep{}, Attributes: []comparedValues{}, Rules: []comparedRule{}, Groups: []comparedGroup{}}
+	if c.Then != nil {
+		out.Then = new(traceSummaryOf(c.Then.Trace))
+	}
+	for _, one := range c.Steps {
+		out.Steps = append(out.Steps, comparedStep{one.Name, one.Then, one.Now})
+	}
+	for _, one := range c.Attributes {
+		out.Attributes = append(out.Attributes, comparedValues{one.Name, orEmpty(one.Gone), orEmpty(one.Came)})
+	}
+	for _, one := range c.Rules {
+		out.Rules = append(out.Rules, comparedRule{one.List, one.Key, one.Changed, one.Then, one.Now})
+	}
+	for _, one := range c.Groups {
+		out.Groups = append(out.Groups, comparedGroup{one.Group, one.Then, one.Now})
+	}
+	return &traceComparisonAnswer{out}, nil
+}
 
 type textAnswer struct {
 	ContentType string `header:"Content-Type"`

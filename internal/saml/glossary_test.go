@@ -31,7 +31,7 @@ func TestTheGlossaryKnowsEveryField(t *testing.T) {
 		"sp_issuer", "audience", "origin", "previous_origins",
 		"request_binding", "sign_metadata", "sign_requests", "canonicalizer", "name_id_format", "force_authn", "request_auth_contexts", "custom_login_url",
 		"single_logout", "logout_url",
-		"signed", "allow_unsolicited", "relay_state", "landing", "clock_skew", "refuse_expired_certificates",
+		"signed", "allow_unsolicited", "relay_state", "landing", "clock_skew", "refuse_expired_certificates", "keep_responses_until",
 		"legacy.sha1", "legacy.cbc", "legacy.inclusive_c14n",
 		"allowed_auth_contexts", "elevation_auth_contexts",
 	}

@@ -128,14 +128,47 @@ type UserFilter struct {
 	Search string // part of the username, the e-mail address or the name, case aside
 	Record string // key
 	State  users.State
+	By     UserOrder
 }
 
-// Users lists accounts by username as it is compared (S40).
+// UserOrder is the order of a list of accounts.
+type UserOrder string
+
+const (
+	ByUsername UserOrder = ""           // as it is compared (S40)
+	ByLastSeen UserOrder = "last_login" // the latest first; who never came, last
+	ByCreated  UserOrder = "created"    // the newest first
+)
+
+// place is how the order is written in SQL, and how a cursor goes on in it.
+func (o UserOrder) place() (order, behind string) {
+	switch o {
+	case ByLastSeen:
+		return "u.last_seen DESC, u.id DESC", "(u.last_seen, u.id) < (?, ?)"
+	case ByCreated:
+		return "u.created DESC, u.id DESC", "(u.created, u.id) < (?, ?)"
+	}
+	return "u.username_folded, u.id", "(u.username_folded, u.id) > (?, ?)"
+}
+
+// of is where an account stands in the order.
+func (o UserOrder) of(row userRow) []string {
+	switch o {
+	case ByLastSeen:
+		return []string{strconv.FormatInt(row.LastSeen, 10), row.ID}
+	case ByCreated:
+		return []string{strconv.FormatInt(row.Created, 10), row.ID}
+	}
+	return []string{users.Fold(row.Username), row.ID}
+}
+
+// Users lists accounts, by username when the filter names no other order.
 func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, limit int) (list []Listed, next string, err error) {
 	limit = atMost(limit)
 	if !storable(filter.Search) {
 		return nil, "", fault.New(fault.Invalid, "Search for text.")
 	}
+	order, behind := filter.By.place()
 	var where []string
 	var args []any
 	and := func(condition string, more ...any) {
@@ -161,11 +194,17 @@ func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, lim
 			folded, folded, typed, folded, typed)
 	}
 	if cursor != "" {
-		behind, err := placeOf(cursor, 2)
-		if err != nil || !isID(behind[1]) {
+		place, err := placeOf(cursor, 2)
+		if err != nil || !isID(place[1]) {
 			return nil, "", errNoSuchPage
 		}
-		and("(u.username_folded, u.id) > (?, ?)", behind[0], behind[1])
+		var at any = place[0]
+		if filter.By == ByLastSeen || filter.By == ByCreated {
+			if at, err = strconv.ParseInt(place[0], 10, 64); err != nil {
+				return nil, "", errNoSuchPage
+			}
+		}
+		and(behind, at, place[1])
 	}
 	statement := "SELECT " + userColumns + ", " + recordColumns + " FROM users u JOIN records r ON r.id = u.record_id"
 	if len(where) > 0 {
@@ -175,14 +214,14 @@ func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, lim
 		User   userRow   `gorm:"embedded;embeddedPrefix:u_"`
 		Record recordRow `gorm:"embedded;embeddedPrefix:r_"`
 	}
-	err = s.read.WithContext(ctx).Raw(statement+" ORDER BY u.username_folded, u.id LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw(statement+" ORDER BY "+order+" LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", wrap(err, "list people")
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1].User
-		next = cursorOf(users.Fold(last.Username), last.ID)
+		next = cursorOf(filter.By.of(last)...)
 	}
 	for _, row := range rows {
 		list = append(list, Listed{Account: row.User.account(), Record: row.Record.edition()})
@@ -193,6 +232,17 @@ func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, lim
 // contains is a LIKE pattern, for ESCAPE '\'.
 func contains(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
+}
+
+// called are the accounts of a username, case aside, through whatever records.
+func (s *Store) called(ctx context.Context, username string) ([]string, error) {
+	if !storable(username) {
+		return nil, nil
+	}
+	var ids []string
+	err := s.read.WithContext(ctx).Raw("SELECT CAST(id AS TEXT) FROM users WHERE username_folded = ? ORDER BY id LIMIT ?",
+		users.Fold(username), namesakes).Scan(&ids).Error
+	return ids, wrap(err, "find people")
 }
 
 // Member is a person in a group, and why (S35).
@@ -362,7 +412,13 @@ type TraceFilter struct {
 	Outcome  Outcome
 	Code     trace.Code
 	From, To time.Time // of the login: from this instant on, and before that one
+
+	Username string // exactly, case aside, of whatever record
+	Oldest   bool   // first, and not the newest
 }
+
+// namesakes bounds the accounts of one username that a list of logins looks for.
+const namesakes = 200
 
 // Outcome is how a login ended.
 type Outcome string
@@ -376,19 +432,30 @@ const (
 // documents.
 func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, limit int) (list []Trace, next string, err error) {
 	limit = atMost(limit)
+	order, behind := "at DESC, ref DESC", "(at, ref) < (?, ?)"
+	if filter.Oldest {
+		order, behind = "at, ref", "(at, ref) > (?, ?)"
+	}
 	query := s.read.WithContext(ctx).
 		Select("ref", "record_key", "record_version", "at", "verified", "admitted", "code", "user_id", "test").
-		Order("at DESC, ref DESC").Limit(limit + 1)
+		Order(order).Limit(limit + 1)
 	if cursor != "" {
-		behind, err := placeOf(cursor, 2)
+		place, err := placeOf(cursor, 2)
 		if err != nil {
 			return nil, "", err
 		}
-		at, err := strconv.ParseInt(behind[0], 10, 64)
+		at, err := strconv.ParseInt(place[0], 10, 64)
 		if err != nil {
 			return nil, "", errNoSuchPage
 		}
-		query = query.Where("(at, ref) < (?, ?)", at, behind[1])
+		query = query.Where(behind, at, place[1])
+	}
+	if filter.Username != "" {
+		ids, err := s.called(ctx, filter.Username)
+		if err != nil || len(ids) == 0 {
+			return nil, "", err
+		}
+		query = query.Where("user_id IN ? AND user_id <> ''", ids)
 	}
 	if filter.Record != "" {
 		if !idms.IsKey(filter.Record) {
