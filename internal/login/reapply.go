@@ -2,6 +2,9 @@ package login
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -53,6 +56,24 @@ type How struct {
 	By store.Author // its Now does not count: the clock does
 	// Preview goes the whole way and takes everything back at its end.
 	Preview bool
+	// Seen is the digest of what By has seen that would happen; when something else
+	// would by now, nothing does, and the error is fault.Conflict with ErrOtherwise.
+	// "" is for who has not looked.
+	Seen string
+}
+
+// ErrOtherwise is in the chain of the error for who wants to apply what they have
+// seen, when something else would happen by now.
+var ErrOtherwise = errors.New("login: it would do something else by now")
+
+// Digest names what changes: two that change the same have the same one.
+func (r Reapplied) Digest() string {
+	text, err := json.Marshal([]any{r.Version, r.Recorded, r.Decision.Admitted, r.Decision.Code, r.Groups, r.Sessions})
+	if err != nil {
+		panic(fmt.Sprintf("login: a preview cannot be written: %v", err)) // plain values can
+	}
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:16])
 }
 
 // Reapply applies the current rules of a person's record to their last recorded
@@ -98,6 +119,9 @@ func (f *Flow) reapply(ctx context.Context, userID string, how How) (Reapplied, 
 		r := &reapplying{connection: c, now: f.Clock(), by: how.By, tx: tx} // a transaction may run again
 		if err := r.decide(person.Account); err != nil {
 			return err
+		}
+		if how.Seen != "" && how.Seen != r.Digest() {
+			return fault.Hide(ErrOtherwise, fault.Conflict, "Something has changed since you looked: this is what the rules would do now. Nothing was applied.")
 		}
 		if r.Any() {
 			if err := r.write(); err != nil {
@@ -273,18 +297,29 @@ type ReappliedToAll struct {
 // transaction for each, and hands each for whom something changes to tell. Cut
 // short, it has done less; run again, it goes on.
 func (f *Flow) ReapplyToAll(ctx context.Context, recordKey string, how How, tell func(Reapplied) error) (ReappliedToAll, error) {
-	var all ReappliedToAll
+	all, _, err := f.ReapplyToSome(ctx, recordKey, "", how, func(ReappliedToAll) bool { return false }, tell)
+	return all, err
+}
+
+// ReapplyToSome is ReapplyToAll for the people behind the account after, in the order
+// in which they were created, until enough is true of what was done. next is where to
+// go on, "" when there is nobody left.
+func (f *Flow) ReapplyToSome(ctx context.Context, recordKey, after string, how How, enough func(ReappliedToAll) bool, tell func(Reapplied) error) (all ReappliedToAll, next string, err error) {
 	c, err := f.connection(ctx, recordKey)
 	if err != nil {
-		return all, err
+		return all, "", err
 	}
 	if !c.active() {
-		return all, fault.New(fault.Conflict, "The record %s takes no logins, so there is nothing to apply. Its sessions have ended.", recordKey)
+		return all, "", fault.New(fault.Conflict, "The record %s takes no logins, so there is nothing to apply. Its sessions have ended.", recordKey)
 	}
-	for person, err := range f.Store.RecordedPeople(ctx, c.edition.ID) {
+	for person, err := range f.Store.RecordedPeopleAfter(ctx, c.edition.ID, after) {
 		if err != nil {
-			return all, err
+			return all, "", err
 		}
+		if enough(all) {
+			return all, after, nil
+		}
+		after = person.Account.ID
 		all.People++
 		if !person.Usable(f.Clock()) {
 			all.Unknown++
@@ -297,17 +332,17 @@ func (f *Flow) ReapplyToAll(ctx context.Context, recordKey string, how How, tell
 		case err != nil && kind == fault.NotFound: // deleted meanwhile
 			all.People--
 		case err != nil:
-			return all, err
+			return all, "", err
 		case !done.Any():
 			all.Unchanged++
 		default:
 			all.Changed++
 			if err := tell(done); err != nil {
-				return all, err
+				return all, "", err
 			}
 		}
 	}
-	return all, nil
+	return all, "", nil
 }
 
 // Rehearse says what a candidate for the next version of a record would do to its

@@ -93,8 +93,17 @@ const peopleAtOnce = 100
 // login. It reads page by page and holds no transaction: who comes or goes
 // meanwhile may be met or not. After an error there is nothing more.
 func (s *Store) RecordedPeople(ctx context.Context, recordID string) iter.Seq2[idms.Recorded, error] {
+	return s.RecordedPeopleAfter(ctx, recordID, "")
+}
+
+// RecordedPeopleAfter is RecordedPeople from behind an account on, by ID.
+func (s *Store) RecordedPeopleAfter(ctx context.Context, recordID, after string) iter.Seq2[idms.Recorded, error] {
 	return func(yield func(idms.Recorded, error) bool) {
-		after := ""
+		if after != "" && !isID(after) {
+			yield(idms.Recorded{}, errNoSuchPage)
+			return
+		}
+		after := after
 		for {
 			page, err := s.recordedPage(ctx, recordID, after)
 			if err != nil {

@@ -98,6 +98,9 @@ func (adminFrame) formsTo() string   { return ownForms }
 // Edits is true for who may see what providers say of people, and end sessions.
 func (f adminFrame) Edits() bool { return f.Role.May(roles.Editor) }
 
+// Owns is true for who may do what only an owner may.
+func (f adminFrame) Owns() bool { return f.Role.May(roles.Owner) }
+
 // adminFrame is the frame of an answer: what was done on the way here is told in it.
 func (s *Site) adminFrame(c echo.Context, title, here string, who login.Visitor) adminFrame {
 	framed := adminFrameOf(s.frame(title), here, who.Account.Username, who.Role)

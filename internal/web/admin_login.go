@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"idms/internal/console"
+	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/login"
@@ -33,6 +37,9 @@ type adminLoginPage struct {
 	Cause   string // what the code means; "" when admitted
 	Visitor string // what the visitor read; likewise
 	Proved  bool   // the response was verified
+	Current int    // version of the record that is in force; 0 when it is gone
+	Compare string // address
+	XML     responseKept
 	Steps   []loginStep
 	Decided bool // the rules were looked at
 	Came    []arrived
@@ -51,6 +58,24 @@ type loginStep struct {
 	Rule   string
 	Looked string
 	Open   bool // the first one that refused
+	// Change is where what the fix names is changed; there may be no such page.
+	Change  place
+	Vendors []vendorWords // what the setting is called at the provider
+}
+
+// place is a page of ours and what to call it.
+type place struct{ URL, Word string }
+
+// vendorWords are what one vendor calls a setting, cut where it stands on a screen or
+// in a file.
+type vendorWords struct {
+	Vendor string
+	Says   []worded
+}
+
+type worded struct {
+	Text           string
+	Screen, InFile bool
 }
 
 // arrived is one attribute that came.
@@ -99,7 +124,37 @@ func (s *Site) adminLogin(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, adminLoginPageOf(s.adminFrame(c, "Login "+told.Ref, "logins", who), told, username))
+	page := adminLoginPageOf(s.adminFrame(c, "Login "+told.Ref, "logins", who), told, username)
+	record, err := s.Flow.Store.Record(ctx, told.Record)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	page = page.leading(record, s.Clock())
+	if page.XML.Kept, err = s.Flow.Store.HasResponse(ctx, told.Ref); err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, page)
+}
+
+// leading adds what depends on the record as it is now: the zero record is one that
+// is gone, where nothing can be changed any more.
+func (p adminLoginPage) leading(record idms.Record, now time.Time) adminLoginPage {
+	p.Current = record.Version
+	p.XML.URL, p.XML.Keep = p.URL+"/response", below("records", p.Record)+"/keep-responses"
+	p.XML.Possible = record.Key != "" && record.Key != idms.LocalKey
+	if until := record.SAML.KeepResponsesUntil; until.After(now) {
+		p.XML.Until = exact(until)
+	}
+	if record.Key != "" {
+		return p
+	}
+	p.RecordURL = ""
+	for i := range p.Steps {
+		if !strings.HasPrefix(p.Steps[i].Change.URL, adminPath+"/people/") {
+			p.Steps[i].Change = place{}
+		}
+	}
+	return p
 }
 
 // username of one account, "" for nobody.
@@ -117,7 +172,12 @@ func adminLoginPageOf(around adminFrame, told login.Trace, username string) admi
 		meaning := told.Code.Meaning()
 		page.Cause, page.Visitor = meaning.Cause, meaning.Visitor
 	}
-	page.Steps = stepsOf(told)
+	page.Steps, page.Compare = stepsOf(told), page.URL+"/compare"
+	for i := range page.Steps {
+		if one := &page.Steps[i]; trace.Code(one.Code) == trace.AccountDisabled && page.PersonURL != "" {
+			one.Change = place{page.PersonURL, "Open the person’s page"}
+		}
+	}
 	if told.Decision == nil {
 		return page
 	}
@@ -158,6 +218,10 @@ func stepsOf(told login.Trace) []loginStep {
 		if step.State == trace.NotReached {
 			one.State = "not reached"
 		}
+		if step.Fix != nil {
+			one.Change = changePlace(told, step.Fix.Field)
+			one.Vendors = vendorsOf(step)
+		}
 		if step.State == trace.Refused {
 			one.State = "refused here"
 			one.Open, opened = !opened, true
@@ -171,6 +235,79 @@ func stepsOf(told login.Trace) []loginStep {
 		}
 	}
 	return line
+}
+
+// changePlace is the very field that a fix names, on the page where it is changed. A
+// rule is named by its key: its place in the list may be another one by now.
+func changePlace(told login.Trace, field string) place {
+	page := recordPage(told.Record)
+	if page == "" || field == "" {
+		return place{}
+	}
+	list, index, indexed := strings.Cut(field, "[")
+	switch {
+	case field == "state":
+		return place{page, "Open the record"}
+	case strings.HasPrefix(field, "directory."):
+		return place{page + "/directory/edit#" + fieldID(list), "Change it in the record"}
+	case list != "validation_rules" && list != "access_rules" && list != "associations":
+		return place{page + "/edit#" + fieldID(list), "Change it in the record"}
+	}
+	number, _, _ := strings.Cut(index, "]")
+	if at, err := strconv.Atoi(number); indexed && err == nil && told.Policy != nil {
+		if key := keyOfRule(told.Policy.Record(), list, at); key != "" {
+			return place{page + "/rules#" + fieldID(list+"["+key+"]"), "Change the rule " + key}
+		}
+	}
+	return place{page + "/rules", "Change the rules"}
+}
+
+// keyOfRule is the key of a rule by its place in the version that decided, or "".
+func keyOfRule(record idms.Record, list string, at int) string {
+	switch {
+	case at < 0:
+	case list == "validation_rules" && at < len(record.Validation):
+		return record.Validation[at].Key
+	case list == "access_rules" && at < len(record.Access):
+		return record.Access[at].Key
+	case list == "associations" && at < len(record.Associations):
+		return record.Associations[at].Key
+	}
+	return ""
+}
+
+// vendorsOf says what each vendor calls what is to be changed at the provider.
+func vendorsOf(step trace.Step) []vendorWords {
+	if step.State != trace.Refused || step.Fix.There == nil {
+		return nil
+	}
+	var list []vendorWords
+	for _, one := range trace.AtProvider(step.Code) {
+		list = append(list, vendorWords{one.Vendor, wordedOf(one.Says)})
+	}
+	return list
+}
+
+// wordedOf cuts a wording: *on a screen*, `in a file`.
+func wordedOf(says string) []worded {
+	var list []worded
+	for says != "" {
+		at := strings.IndexAny(says, "*`")
+		if at < 0 {
+			return append(list, worded{Text: says})
+		}
+		mark := says[at : at+1]
+		inside, rest, closed := strings.Cut(says[at+1:], mark)
+		if !closed {
+			return append(list, worded{Text: says})
+		}
+		if at > 0 {
+			list = append(list, worded{Text: says[:at]})
+		}
+		list = append(list, worded{Text: inside, Screen: mark == "*", InFile: mark == "`"})
+		says = rest
+	}
+	return list
 }
 
 func classOf(state trace.State) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -21,21 +22,24 @@ type adminLoginsPage struct {
 	Filter   loginFilter
 	Outcomes []option
 	Codes    []option
-	Person   string // whose logins alone, by username; "" is everybody's
-	Problem  string // with what was typed
+	Orders   []option
+	Quick    []section // what is most often looked for
+	Person   string    // whose logins alone, by username; "" is everybody's
+	Problem  string    // with what was typed
 	Logins   []loginRow
 }
 
 // loginFilter is what somebody looks for, as typed.
 type loginFilter struct {
-	Ref, Record, User, Outcome, Code, From, To string
+	Ref, Record, User, Name, Outcome, Code, From, To, Order string
 }
 
 // Any is true when something is looked for.
-func (f loginFilter) Any() bool { f.Ref = ""; return f != loginFilter{} }
+func (f loginFilter) Any() bool { f.Ref, f.Order = "", ""; return f != loginFilter{} }
 
 func (f loginFilter) values() url.Values {
-	return url.Values{"record": {f.Record}, "user": {f.User}, "outcome": {f.Outcome}, "code": {f.Code}, "from": {f.From}, "to": {f.To}}
+	return url.Values{"record": {f.Record}, "user": {f.User}, "outcome": {f.Outcome}, "code": {f.Code}, "from": {f.From}, "to": {f.To},
+		"name": {f.Name}, "order": {f.Order}}
 }
 
 // loginRow is one login of a list.
@@ -53,7 +57,7 @@ func (adminLoginsPage) file() string { return "admin_logins.html" }
 func (s *Site) adminLogins(c echo.Context, who login.Visitor) error {
 	page := adminLoginsPage{adminFrame: s.adminFrame(c, "Logins", "logins", who), Filter: loginFilter{
 		Ref: queried(c, "ref"), Record: queried(c, "record"), User: queried(c, "user"), Outcome: queried(c, "outcome"),
-		Code: queried(c, "code"), From: queried(c, "from"), To: queried(c, "to"),
+		Code: queried(c, "code"), From: queried(c, "from"), To: queried(c, "to"), Name: queried(c, "name"), Order: queried(c, "order"),
 	}}
 	ctx, status := c.Request().Context(), http.StatusOK
 	if page.Filter.Ref != "" && page.Edits() {
@@ -71,7 +75,7 @@ func (s *Site) adminLogins(c echo.Context, who login.Visitor) error {
 		status, page.Problem = http.StatusUnprocessableEntity, problem
 	}
 	filter := store.TraceFilter{Record: page.Filter.Record, User: page.Filter.User, Outcome: store.Outcome(page.Filter.Outcome),
-		Code: trace.Code(page.Filter.Code), From: from, To: to}
+		Code: trace.Code(page.Filter.Code), From: from, To: to, Username: page.Filter.Name, Oldest: page.Filter.Order == oldestFirst}
 	list, next, err := s.Flow.Store.Traces(ctx, filter, c.QueryParam("cursor"), perPage)
 	if err != nil {
 		return err
@@ -89,13 +93,35 @@ func (s *Site) adminLogins(c echo.Context, who login.Visitor) error {
 		}
 	}
 	page.paging = pagingOf(adminPath+"/logins", page.Filter.values(), c.QueryParam("cursor"), next)
-	return s.render(c, status, page.withOptions())
+	return s.render(c, status, page.withOptions().withQuick(s.Clock()))
+}
+
+// oldestFirst is the other order of the list.
+const oldestFirst = "oldest"
+
+// withQuick adds the links to what is most often looked for.
+func (p adminLoginsPage) withQuick(now time.Time) adminLoginsPage {
+	hour := now.Add(-time.Hour).UTC().Format(inputTime)
+	for _, one := range []struct {
+		name   string
+		filter loginFilter
+	}{
+		{"All logins", loginFilter{}},
+		{"Refused only", loginFilter{Outcome: string(store.Refused)}},
+		{"Refused in the last hour", loginFilter{Outcome: string(store.Refused), From: hour}},
+	} {
+		mine := p.Filter
+		mine.Ref, mine.Order = "", ""
+		p.Quick = append(p.Quick, section{one.name, addressOf(adminPath+"/logins", one.filter.values()), mine == one.filter})
+	}
+	return p
 }
 
 // withOptions fills the selects of the filter.
 func (p adminLoginsPage) withOptions() adminLoginsPage {
 	p.Outcomes = optionsOf(p.Filter.Outcome, option{Label: "All"}, option{Value: string(store.Admitted), Label: "Admitted"},
 		option{Value: string(store.Refused), Label: "Refused"})
+	p.Orders = optionsOf(p.Filter.Order, option{Label: "Newest first"}, option{Value: oldestFirst, Label: "Oldest first"})
 	codes := []option{{Label: "All"}}
 	for _, one := range trace.Meanings {
 		codes = append(codes, option{Value: string(one.Code), Label: string(one.Code)})

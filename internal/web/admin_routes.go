@@ -19,6 +19,7 @@ var adminSections = []struct{ name, path string }{
 var recordParts = []struct{ name, path string }{
 	{"Overview", ""},
 	{"Edit", "edit"},
+	{"Apply rules now", "apply-rules"},
 }
 
 // adminRoutes ask for the same roles as the API does for the same things.
@@ -28,9 +29,30 @@ var adminRoutes = []adminRoute{
 	// What came in a login may be anything that a provider says about a person.
 	{http.MethodGet, adminPath + "/logins", roles.Reader, (*Site).adminLogins},
 	{http.MethodGet, adminPath + "/logins/:ref", roles.Editor, (*Site).adminLogin},
+	{http.MethodGet, adminPath + "/logins/:ref/compare", roles.Editor, (*Site).adminCompareLogin},
+	// What nobody has accepted yet could log somebody in.
+	{http.MethodGet, adminPath + "/logins/:ref/response", roles.Owner, (*Site).adminResponse},
+	{http.MethodGet, adminPath + "/records/:record/apply-rules", roles.Editor, (*Site).adminRecordRules},
+	{http.MethodPost, adminPath + "/records/:record/apply-rules", roles.Editor, (*Site).adminApplyToRecord},
+	{http.MethodPost, adminPath + "/records/:record/keep-responses", roles.Editor, (*Site).adminKeepResponses},
 
 	{http.MethodGet, adminPath + "/people", roles.Reader, (*Site).adminPeople},
 	{http.MethodGet, adminPath + "/people/:user", roles.Reader, (*Site).adminPerson},
+	{http.MethodGet, adminPath + "/people/:user/groups/:group", roles.Reader, (*Site).adminWhy},
+	// The members of the built-in groups are for owners: store says so.
+	{http.MethodPost, adminPath + "/people/:user/groups", roles.Editor, (*Site).adminJoinGroup},
+	{http.MethodPost, adminPath + "/people/:user/groups/:group/remove", roles.Editor, (*Site).adminLeaveGroup},
+	{http.MethodGet, adminPath + "/people/:user/block", roles.Editor, ask("block")},
+	{http.MethodPost, adminPath + "/people/:user/block", roles.Editor, adminBlock},
+	{http.MethodGet, adminPath + "/people/:user/unblock", roles.Editor, ask("unblock")},
+	{http.MethodPost, adminPath + "/people/:user/unblock", roles.Editor, adminUnblock},
+	{http.MethodGet, adminPath + "/people/:user/apply-rules", roles.Editor, (*Site).adminPersonRules},
+	{http.MethodPost, adminPath + "/people/:user/apply-rules", roles.Editor, (*Site).adminApplyToPerson},
+	{http.MethodGet, adminPath + "/people/:user/exemption", roles.Owner, (*Site).adminPersonExemption},
+	{http.MethodPost, adminPath + "/people/:user/exemption", roles.Owner, (*Site).adminExemptPerson},
+	{http.MethodPost, adminPath + "/people/:user/exemption/end", roles.Owner, (*Site).adminEndPersonExemption},
+	{http.MethodGet, adminPath + "/people/:user/erase", roles.Owner, ask("erase")},
+	{http.MethodPost, adminPath + "/people/:user/erase", roles.Owner, adminErase},
 	{http.MethodPost, adminPath + "/people/:user/sessions/end", roles.Editor, (*Site).adminEndSessions},
 	{http.MethodPost, adminPath + "/people/:user/sessions/:session/end", roles.Editor, (*Site).adminEndSession},
 

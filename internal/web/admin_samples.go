@@ -90,6 +90,8 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 	for _, of := range []func(sampling) []sample{
 		readingSamples,
 		setUpSamples,
+		loginsSamples,
+		peopleSamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}

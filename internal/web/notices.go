@@ -13,4 +13,15 @@ var notices = map[string]string{
 	"session-ended":    "That session has ended.",
 	"unchanged":        "Nothing was different, so nothing was saved.",
 	"drafted":          "The draft is saved. It takes test logins alone until it is switched on.",
+	"saved":     "The record is saved. It decides from the next login on.",
+	"unchanged": "Nothing was different, so nothing was saved.",
+
+	"blocked":        "The person is blocked. Their sessions have ended.",
+	"unblocked":      "The block is taken back. The person can log in again.",
+	"erased":         "The person is erased.",
+	"exempt":         "The person is exempt until the end that you gave.",
+	"not-exempt":     "The exemption has ended.",
+	"member-added":   "The person was added to the group.",
+	"member-removed": "What was added by hand is taken back.",
+	"rules-applied":  "The rules were applied. The last logins say what they changed.",
 }

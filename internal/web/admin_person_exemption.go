@@ -1,0 +1,104 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/labstack/echo/v4"
+
+	"idms/internal/fault"
+	"idms/internal/login"
+	"idms/internal/store"
+)
+
+// adminPersonExemptionPage grants or ends the exemption of a person (S51).
+type adminPersonExemptionPage struct {
+	adminFrame
+	form
+	Person       place
+	Local        bool
+	Exempt       *exemptionShown
+	Reason, Ends string // as typed; an instant in UTC
+	Action       string
+}
+
+func (adminPersonExemptionPage) file() string { return "admin_person_exemption.html" }
+
+// exemptionProposed is how long an exemption lasts when nobody says otherwise.
+const exemptionProposed = 30 * 24 * time.Hour
+
+func (s *Site) personExemptionPage(c echo.Context, who login.Visitor) (store.Person, adminPersonExemptionPage, error) {
+	ctx, now := c.Request().Context(), s.Clock()
+	person, err := s.person(ctx, c.Param("user"))
+	if err != nil {
+		return person, adminPersonExemptionPage{}, err
+	}
+	exemption, err := s.Flow.Store.ExemptionOf(ctx, person.Account.ID)
+	if err != nil {
+		return person, adminPersonExemptionPage{}, err
+	}
+	return person, personExemptionPageOf(s.adminFrame(c, "Exemption", "people", who), person, exemption, now), nil
+}
+
+func personExemptionPageOf(around adminFrame, person store.Person, exemption *store.Exemption, now time.Time) adminPersonExemptionPage {
+	whole := adminPersonPageOf(around, person)
+	page := adminPersonExemptionPage{adminFrame: around, Person: place{whole.URL, whole.Heading()}, Local: whole.Local,
+		Exempt: exemptionShownOf(exemption, now), Action: whole.URL + "/exemption", Ends: now.Add(exemptionProposed).UTC().Format(inputTime)}
+	if exemption != nil {
+		page.Reason = exemption.Reason
+		if exemption.Ends.After(now) {
+			page.Ends = exemption.Ends.UTC().Format(inputTime)
+		}
+	}
+	return page
+}
+
+func (s *Site) adminPersonExemption(c echo.Context, who login.Visitor) error {
+	_, page, err := s.personExemptionPage(c, who)
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, page)
+}
+
+func (s *Site) adminExemptPerson(c echo.Context, who login.Visitor) error {
+	typed, err := posted(c, smallPost)
+	if err != nil {
+		return err
+	}
+	person, page, err := s.personExemptionPage(c, who)
+	if err != nil {
+		return err
+	}
+	page.Reason, page.Ends = clip(maxPersonReason, strings.TrimSpace(typed.Get("reason"))), clip(40, typed.Get("ends"))
+	ends, err := time.Parse(inputTime, page.Ends)
+	if page.Reason == "" || len(typed.Get("reason")) > maxPersonReason || strings.ContainsFunc(page.Reason, unicode.IsControl) {
+		page.Problems.Add("reason", "Give the reason in one line of at most %d bytes: an exemption that nobody can explain is not one.", maxPersonReason)
+	}
+	switch {
+	case err != nil:
+		page.Problems.Add("ends", "Say when it ends, like 2026-03-31T12:00, in UTC: an exemption without an end is not one.")
+	case !ends.After(s.Clock()):
+		page.Problems.Add("ends", "Choose an end that is still to come.")
+	}
+	if page.Problems.Any() {
+		return s.render(c, http.StatusUnprocessableEntity, page)
+	}
+	if err := s.Flow.Store.Exempt(c.Request().Context(), person.Account.ID, page.Reason, ends, s.author(who)); err != nil {
+		return err
+	}
+	return done(c, personURL(person), "exempt")
+}
+
+func (s *Site) adminEndPersonExemption(c echo.Context, who login.Visitor) error {
+	person, err := s.person(c.Request().Context(), c.Param("user"))
+	if err != nil {
+		return err
+	}
+	if err := s.Flow.Store.EndExemption(c.Request().Context(), person.Account.ID, s.author(who)); err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	return done(c, personURL(person), "not-exempt")
+}
