@@ -111,6 +111,9 @@ func adminComparePageOf(around adminFrame, c login.Comparison, names map[string]
 	page.MoreRecord = len(c.Record) - len(page.Record)
 	for _, one := range c.Steps {
 		step := comparedStep{Name: one.Name, Then: sideOf(one.Then), Now: sideOf(one.Now)}
+		if one.Then.Looked == one.Now.Looked || one.Then.State == trace.NotReached || one.Now.State == trace.NotReached {
+			step.Then.Looked = "" // said once
+		}
 		if one.Now.Fix != nil {
 			step.Change = changePlace(c.Now, one.Now.Fix.Field)
 		}

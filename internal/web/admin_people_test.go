@@ -122,6 +122,10 @@ func TestAResponseIsKeptForADayAndOnlyAnOwnerLooks(t *testing.T) {
 	editor := h.administrator(t, "edith", roles.Editor)
 	editor.open(t, "/admin/logins/"+before)
 	editor.submit(t, editor.page.Find(`form[action$="/keep-responses"]`), "day")
+	if !strings.Contains(editor.page.Find("main").Text(), "every response is kept as it arrives") {
+		t.Errorf("it does not say what is kept:\n%s", editor.page.Find("main").Text())
+	}
+	editor.submit(t, editor.page.Find(`form[action$="/save"]`), "")
 	if editor.at.Path != "/admin/logins/"+before || !strings.Contains(editor.page.Find("#xml").Parent().Text(), "2026-03-02 12:00:00 UTC") {
 		t.Fatalf("keeping leads to %s:\n%s", editor.at, editor.page.Find("main").Text())
 	}
@@ -261,7 +265,7 @@ func TestAnOwnerExemptsAPersonUntilAnEndS51(t *testing.T) {
 	h.wait(40 * 24 * time.Hour)
 	p = h.administrator(t, "olga", roles.Owner)
 	p.open(t, "/admin/people/"+id)
-	if p.page.Find(`#exemption`).Parent().Find(`.badge:contains("Expired")`).Length() != 1 {
+	if p.page.Find(`#exemption`).Parent().Find(`.badge:contains("expired")`).Length() != 1 {
 		t.Errorf("an ended one is shown as %q", p.page.Find("#exemption").Parent().Text())
 	}
 	p.post(t, address+"/end", nil)

@@ -53,6 +53,7 @@ type personLevel struct {
 // exemptionShown is an exemption, which may have ended.
 type exemptionShown struct {
 	State         badge
+	Over          bool
 	Reason, By    string
 	Granted, Ends exact
 }
@@ -159,7 +160,7 @@ func exemptionShownOf(exemption *store.Exemption, now time.Time) *exemptionShown
 	}
 	shown := &exemptionShown{State: badge{"Exempt", mixed}, Reason: exemption.Reason, By: exemption.By, Granted: exact(exemption.Granted), Ends: exact(exemption.Ends)}
 	if !now.Before(exemption.Ends) {
-		shown.State = badge{"Expired", bad}
+		shown.State, shown.Over = badge{"Exemption expired", bad}, true
 	}
 	return shown
 }

@@ -86,7 +86,7 @@ func newHouseAt(t *testing.T, secure bool, name string) *house {
 	check(t, err)
 	h.store, err = store.Open(ctx, store.Config{
 		Path: filepath.Join(t.TempDir(), "idms.sqlite"), Box: box, Clock: h.clock,
-		NewKey: h.provider.ServiceKey,
+		NewKey: h.provider.ServiceKey, Retention: store.Retention{Assertions: 30 * 24 * time.Hour},
 	})
 	check(t, err)
 	t.Cleanup(func() { _ = h.store.Close() })
