@@ -63,6 +63,21 @@ func TestTraceExplainsALoginByItsReference(t *testing.T) {
 	}
 }
 
+func TestTraceSaysWhetherThereIsALoginToCompareWith(t *testing.T) {
+	d := newDesk(t)
+	if _, stderr, exit := d.apply(checkRecord); exit != exitOK {
+		t.Fatal(stderr)
+	}
+	outcome, err := d.house().flow.Complete(t.Context(), login.Post{Record: "corp", Origin: "https://login.example.test", Response: "PHg+"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, exit := run(t, "trace", outcome.Reference, "--compare", "--data", d.data())
+	if exit != exitOK || !strings.Contains(stdout, "there is nothing to compare with") {
+		t.Errorf("exit %d\n%s%s", exit, stdout, stderr)
+	}
+}
+
 func TestARotatedKeysetStillOpensWhatTheOldKeySealed(t *testing.T) {
 	d := newDesk(t)
 	if _, stderr, exit := d.apply(checkRecord); exit != exitOK {

@@ -189,6 +189,17 @@ func TestATraceIsToldInStepsAndInWords(t *testing.T) {
 	has(t, text.Header().Get("Content-Type"), "text/plain")
 	h.ask(roles.Editor, "GET", "/traces/0000000000", "").is(http.StatusNotFound).problem()
 
+	var compared struct {
+		Say, With string
+		Now, Then *struct{ Ref string }
+	}
+	h.ask(roles.Editor, "GET", "/traces/"+h.logIn("ada")+"/compare", "").is(http.StatusOK).into(&compared)
+	if compared.Now == nil || compared.With != "person" || compared.Say == "" {
+		t.Errorf("the comparison is %+v", compared)
+	}
+	h.ask(roles.Reader, "GET", "/traces/"+ref+"/compare", "").is(http.StatusForbidden)
+	h.ask(roles.Editor, "GET", "/traces/0000000000/compare", "").is(http.StatusNotFound).problem()
+
 	*h.now = noon.Add(time.Second)
 	h.ask(roles.Editor, "POST", "/users/"+h.userID("ada")+"/block", "").is(http.StatusOK)
 	refused := h.logIn("ada")

@@ -461,7 +461,13 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 		if !idms.IsKey(filter.Record) {
 			return nil, "", nil
 		}
-		query = query.Where("record_key = ?", filter.Record)
+		condition := "record_key = ?"
+		if filter.User != "" || filter.Username != "" || filter.Code != "" {
+			// Few logins are one person's, or have one code: not through the index of the
+			// record, which may have them all.
+			condition = "record_key || '' = ?"
+		}
+		query = query.Where(condition, filter.Record)
 	}
 	if filter.User != "" {
 		if !isID(filter.User) {
