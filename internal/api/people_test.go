@@ -193,8 +193,8 @@ func TestATraceIsToldInStepsAndInWords(t *testing.T) {
 		Say, With string
 		Now, Then *struct{ Ref string }
 	}
-	h.ask(roles.Editor, "GET", "/traces/"+h.logIn("ada")+"/compare", "").is(http.StatusOK).into(&compared)
-	if compared.Now == nil || compared.With != "person" || compared.Say == "" {
+	h.ask(roles.Editor, "GET", "/traces/"+ref+"/compare", "").is(http.StatusOK).into(&compared)
+	if compared.Now == nil || compared.Now.Ref != ref || compared.With == "" || compared.Say == "" {
 		t.Errorf("the comparison is %+v", compared)
 	}
 	h.ask(roles.Reader, "GET", "/traces/"+ref+"/compare", "").is(http.StatusForbidden)

@@ -70,6 +70,7 @@ var recordForm = []formSection{
 		oneLine("saml.landing", "/groups", func(d *document) *string { return &d.SAML.Landing }),
 		oneLine("saml.clock_skew", "3m", func(d *document) *string { return &d.SAML.ClockSkew }),
 		yesNo("saml.refuse_expired_certificates", func(d *document) *bool { return &d.SAML.RefuseExpiredCertificates }),
+		oneLine("saml.keep_responses_until", "2026-12-01T00:00:00Z", func(d *document) *string { return &d.SAML.KeepResponsesUntil }),
 		yesNo("saml.legacy.sha1", func(d *document) *bool { return &d.SAML.Legacy.SHA1 }),
 		yesNo("saml.legacy.cbc", func(d *document) *bool { return &d.SAML.Legacy.CBC }),
 		yesNo("saml.legacy.inclusive_c14n", func(d *document) *bool { return &d.SAML.Legacy.InclusiveC14N }),

@@ -18,8 +18,8 @@ import (
 	"idms/internal/users"
 )
 
-// record is one of the house's file, to be changed and applied.
-func (h *house) record(key string) *idms.Record {
+// inFile is one of the house's file, to be changed and applied.
+func (h *house) inFile(key string) *idms.Record {
 	for i := range h.file.Records {
 		if h.file.Records[i].Key == key {
 			return &h.file.Records[i]
@@ -28,12 +28,12 @@ func (h *house) record(key string) *idms.Record {
 	return nil
 }
 
-func (h *house) owner() store.Author {
+func (h *house) anOwner() store.Author {
 	return store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
 }
 
-// pattern gives a rule another pattern.
-func pattern(t *testing.T, rule *rules.Rule, text string) {
+// repattern gives a rule another pattern.
+func repattern(t *testing.T, rule *rules.Rule, text string) {
 	t.Helper()
 	parsed, err := rules.ParsePattern(text, rules.Options{})
 	check(t, err)
@@ -45,7 +45,7 @@ func TestAFailedLoginLeadsToTheVeryFieldS61(t *testing.T) {
 	reference := h.refuse(t, "dora")
 	p := h.firstOwner(t)
 	p.open(t, "/admin/logins/"+reference)
-	rule := h.record(demo.Acme).Validation[0].Key
+	rule := h.inFile(demo.Acme).Validation[0].Key
 	change := p.page.Find(".steps details[open] .fix a.change")
 	if change.Length() != 1 || change.AttrOr("href", "") != "/admin/records/acme/rules#f-validation_rules-"+rule || change.Text() != "Change the rule "+rule {
 		t.Errorf("the link is %q to %q", change.Text(), change.AttrOr("href", ""))
@@ -54,7 +54,7 @@ func TestAFailedLoginLeadsToTheVeryFieldS61(t *testing.T) {
 		t.Errorf("the vendors are %q", words)
 	}
 
-	_, err := h.store.DeleteRecord(t.Context(), demo.Acme, 1, h.owner(), store.How{})
+	_, err := h.store.DeleteRecord(t.Context(), demo.Acme, 1, h.anOwner(), store.How{})
 	check(t, err)
 	p.open(t, "/admin/logins/"+reference)
 	if p.status != http.StatusOK || p.page.Find(".change").Length() != 0 || p.page.Find(`a[href^="/admin/records/acme"]`).Length() != 0 {
@@ -66,7 +66,7 @@ func TestALoginIsComparedWithTheLastGoodOneOfThePersonS61(t *testing.T) {
 	h := newHouse(t, false)
 	h.visitor(t).logIn(t, demo.Acme, "layla", "password")
 	h.wait(time.Hour)
-	pattern(t, &h.record(demo.Acme).Validation[0], "^nobody$")
+	repattern(t, &h.inFile(demo.Acme).Validation[0], "^nobody$")
 	h.apply(t)
 	reference := h.refuse(t, "layla")
 	p := h.firstOwner(t)
@@ -245,7 +245,7 @@ func TestErasingAPersonAsksForTheUsername(t *testing.T) {
 
 func TestAnOwnerExemptsAPersonUntilAnEndS51(t *testing.T) {
 	h := newHouse(t, false)
-	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: "carla", Email: "carla@example.test"}, roles.None, h.owner())
+	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: "carla", Email: "carla@example.test"}, roles.None, h.anOwner())
 	check(t, err)
 	p := h.firstOwner(t)
 	address := "/admin/people/" + id + "/exemption"
@@ -324,9 +324,9 @@ func TestRulesAreAppliedNowAsTheyWereSeenS43(t *testing.T) {
 		t.Fatalf("with the rules as they were:\n%s", p.text)
 	}
 	narrow := func(at int) {
-		record := h.record(demo.Acme)
+		record := h.inFile(demo.Acme)
 		record.Associations[at].UpdateOnLogin = true
-		pattern(t, &record.Associations[at].Rule, "^nothing$")
+		repattern(t, &record.Associations[at].Rule, "^nothing$")
 		h.apply(t)
 	}
 	narrow(0)
@@ -359,7 +359,7 @@ func TestRulesAreAppliedToAllPeopleOfARecordS43(t *testing.T) {
 	for name, way := range map[string]string{"ada": "card", "layla": "password", "chen": "password"} {
 		h.visitor(t).logIn(t, demo.Acme, name, way)
 	}
-	pattern(t, &h.record(demo.Acme).Validation[0], "^nobody$")
+	repattern(t, &h.inFile(demo.Acme).Validation[0], "^nobody$")
 	h.apply(t)
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, "/admin/records/acme/apply-rules")
@@ -367,7 +367,7 @@ func TestRulesAreAppliedToAllPeopleOfARecordS43(t *testing.T) {
 		t.Fatalf("the preview:\n%s", p.text)
 	}
 	form := p.page.Find("main form")
-	h.record(demo.Acme).Name = "Another"
+	h.inFile(demo.Acme).Name = "Another"
 	h.apply(t)
 	p.submit(t, form, "")
 	if p.status != http.StatusConflict || p.page.Find(`[role="alert"]`).Length() != 1 {

@@ -13,8 +13,6 @@ var notices = map[string]string{
 	"session-ended":    "That session has ended.",
 	"unchanged":        "Nothing was different, so nothing was saved.",
 	"drafted":          "The draft is saved. It takes test logins alone until it is switched on.",
-	"saved":     "The record is saved. It decides from the next login on.",
-	"unchanged": "Nothing was different, so nothing was saved.",
 
 	"blocked":        "The person is blocked. Their sessions have ended.",
 	"unblocked":      "The block is taken back. The person can log in again.",
