@@ -75,6 +75,10 @@ const (
 
 	MemberAdded   Action = "member_added" // by hand; what logins add stands in their traces
 	MemberRemoved Action = "member_removed"
+
+	LeftBehindRemoved Action = "left_behind_removed" // what a deleted association left in a group (S34)
+	LeftBehindAdopted Action = "left_behind_adopted" // and what became the author's own grant
+
 	UserBlocked   Action = "user_blocked"
 	UserUnblocked Action = "user_unblocked"
 	PersonErased  Action = "person_erased" // with what was kept of them; the event says no name

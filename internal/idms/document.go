@@ -185,6 +185,31 @@ func (r Record) Connection() Connection {
 	return Connection{r.ID, r.Key, r.Name, r.Version, r.State, r.SAML, r.Association, r.Directory}
 }
 
+// ParseAssociations is ParseDocument for which rule adds to which group, and no
+// more: it compiles nothing, and the patterns that it leaves out match nothing. It
+// is for who asks of all records which of them point at a group (S34, S38).
+func ParseAssociations(data []byte) ([]groups.Association, error) {
+	var stored struct {
+		Schema      int `json:"schema"`
+		Association []struct {
+			Key     string `json:"key"`
+			Group   string `json:"group"`
+			Enabled *bool  `json:"enabled"`
+		} `json:"associations"`
+	}
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return nil, fmt.Errorf("reading a record version: %w", err)
+	}
+	if err := knownSchema(stored.Schema); err != nil {
+		return nil, err
+	}
+	list := make([]groups.Association, len(stored.Association))
+	for i, one := range stored.Association {
+		list[i] = groups.Association{Rule: rules.Rule{Key: one.Key, Disabled: one.Enabled != nil && !*one.Enabled}, Group: one.Group}
+	}
+	return list, nil
+}
+
 // ParseDocument reads what MarshalDocument wrote. A document of a newer schema
 // is refused rather than half understood.
 func ParseDocument(data []byte) (Record, error) {
@@ -199,17 +224,27 @@ func ParseDocument(data []byte) (Record, error) {
 	return record, nil
 }
 
-func readDocument(data []byte) (storedDocument, error) {
+func checkSchema(data []byte) error {
 	var schema struct {
 		Schema int `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &schema); err != nil {
-		return storedDocument{}, fmt.Errorf("reading a record version: %w", err)
+		return fmt.Errorf("reading a record version: %w", err)
 	}
-	if schema.Schema < 1 || schema.Schema > Schema {
-		return storedDocument{}, fmt.Errorf("reading a record version: its schema is %d, and this program knows 1 to %d; a newer version of idms wrote it", schema.Schema, Schema)
-	}
+	return knownSchema(schema.Schema)
+}
 
+func knownSchema(number int) error {
+	if number < 1 || number > Schema {
+		return fmt.Errorf("reading a record version: its schema is %d, and this program knows 1 to %d; a newer version of idms wrote it", number, Schema)
+	}
+	return nil
+}
+
+func readDocument(data []byte) (storedDocument, error) {
+	if err := checkSchema(data); err != nil {
+		return storedDocument{}, err
+	}
 	var stored storedDocument
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()

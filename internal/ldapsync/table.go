@@ -3,7 +3,8 @@ package ldapsync
 import (
 	"encoding/csv"
 	"io"
-	"strings"
+
+	"idms/internal/audit"
 )
 
 // Table writes changes as CSV (RFC 4180): a line for each person, group, changed
@@ -37,7 +38,7 @@ func (t *Table) Write(c Change) bool {
 func (t *Table) line(c Change, person, field, from, to string) {
 	fields := []string{string(c.Kind), person, c.User, c.DN, c.Group, c.Name, field, from, to, c.Why}
 	for i := range fields {
-		fields[i] = harmless(fields[i])
+		fields[i] = audit.NoFormula(fields[i])
 	}
 	if t.failed == nil {
 		t.failed = t.out.Write(fields)
@@ -51,18 +52,4 @@ func (t *Table) Close() error {
 		return t.failed
 	}
 	return t.out.Error()
-}
-
-// harmless keeps a spreadsheet from taking a directory's text for a formula
-// (OWASP, CSV injection). Some look behind blanks, and take the wide forms of East
-// Asian text for the signs.
-func harmless(text string) string {
-	if begins := strings.TrimLeft(text, " \u00a0\u3000"); begins != "" {
-		for _, sign := range "=+-@\t\r\n|%＝＋－＠" {
-			if strings.HasPrefix(begins, string(sign)) {
-				return "'" + text
-			}
-		}
-	}
-	return text
 }

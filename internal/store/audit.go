@@ -70,7 +70,8 @@ type EventFilter struct {
 	Record string // key
 	Group  string // key
 	Action audit.Action
-	Alarms bool // only those
+	Who    string // as the event names them, exactly
+	Alarms bool   // only those
 
 	From, To time.Time // from this instant on, and before that one
 }
@@ -92,7 +93,7 @@ func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, l
 		}
 		query = query.Where("(at, id) < (?, ?)", at, id)
 	}
-	if !storable(filter.User + filter.Record + filter.Group + string(filter.Action)) {
+	if !storable(filter.User + filter.Record + filter.Group + filter.Who + string(filter.Action)) {
 		return nil, "", nil
 	}
 	if filter.User != "" {
@@ -104,6 +105,9 @@ func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, l
 	}
 	if filter.Group != "" {
 		query = query.Where("group_key = ?", filter.Group)
+	}
+	if filter.Who != "" {
+		query = query.Where("who = ? AND who <> ''", filter.Who)
 	}
 	if filter.Action != "" {
 		query = query.Where("action = ?", string(filter.Action))

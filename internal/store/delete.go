@@ -86,7 +86,7 @@ func (tx *Tx) pruneGroups(named []groups.Group, by Author, applied *Applied) err
 	for key := range fromDirectories {
 		kept[key] = true // no file names them
 	}
-	all, err := records(tx.db)
+	all, err := associations(tx.db, "")
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (tx *Tx) pruneGroups(named []groups.Group, by Author, applied *Applied) err
 		if kept[group.Key] {
 			continue
 		}
-		if err := groups.Deletable(group.Key, rulesPointingAt(group.Key, all)); err != nil {
+		if err := groups.Deletable(group.Key, all.pointingAt(group.Key)); err != nil {
 			inTheWay = append(inTheWay, fault.Sentence(err))
 		}
 	}
@@ -129,15 +129,6 @@ func (tx *Tx) deleteGroup(group groups.Group, by Author, applied *Applied) error
 	applied.Groups = append(applied.Groups, Difference{Key: group.Key, Name: group.Name, Kind: Deleted, People: members, Memberships: members})
 	return tx.Audit(audit.Event{At: by.Now, Action: audit.GroupDeleted, Who: by.Who, Reason: by.Reason, Group: group.Key,
 		Changes: []audit.Change{{Field: "name", From: group.Name}, {Field: "members", From: strconv.Itoa(members), To: "0"}}})
-}
-
-// rulesPointingAt are the associations of these records that name a group.
-func rulesPointingAt(group string, all []idms.Record) []groups.Pointer {
-	var pointing []groups.Pointer
-	for _, record := range all {
-		pointing = append(pointing, groups.Pointing(group, record.Key, record.Associations)...)
-	}
-	return pointing
 }
 
 func (tx *Tx) count(statement string, args ...any) (int, error) {

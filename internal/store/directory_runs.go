@@ -330,6 +330,17 @@ func (s *Store) RunChanges(ctx context.Context, run Run, kind ldapsync.Kind, fro
 // EachRunChange goes through the lines of a run from a place on, until use is
 // false.
 func (s *Store) EachRunChange(ctx context.Context, run Run, kind ldapsync.Kind, from int, use func(ldapsync.Change) bool) error {
+	return s.eachRunLine(ctx, run, kind, from, func(line string) (bool, error) {
+		var change ldapsync.Change
+		if err := json.Unmarshal([]byte(line), &change); err != nil {
+			return false, err
+		}
+		return use(change), nil
+	})
+}
+
+// eachRunLine is EachRunChange for lines as they are kept.
+func (s *Store) eachRunLine(ctx context.Context, run Run, kind ldapsync.Kind, from int, use func(line string) (bool, error)) error {
 	db := s.read.WithContext(ctx)
 	var parts []struct{ N, Lines int }
 	query := db.Model(&changesRow{}).Select("n", "lines").Where("run_id = ?", run.ID).Order("n")
@@ -353,11 +364,11 @@ func (s *Store) EachRunChange(ctx context.Context, run Run, kind ldapsync.Kind, 
 				from--
 				continue
 			}
-			var change ldapsync.Change
-			if err := json.Unmarshal([]byte(line), &change); err != nil {
+			goOn, err := use(line)
+			if err != nil {
 				return fmt.Errorf("store: changes of run %s: %w", run.ID, err)
 			}
-			if !use(change) {
+			if !goOn {
 				return nil
 			}
 		}

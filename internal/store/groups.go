@@ -83,11 +83,11 @@ func (tx *Tx) deleteGroupByKey(key string, by Author) error {
 	if isBuiltIn(groups.Group{Key: key}) {
 		return fault.New(fault.Conflict, "The members of %s are administrators: it cannot be deleted.", key)
 	}
-	all, err := records(tx.db)
+	pointing, err := tx.store.pointers(tx.db, key)
 	if err != nil {
 		return err
 	}
-	if err := groups.Deletable(key, rulesPointingAt(key, all)); err != nil {
+	if err := groups.Deletable(key, pointing); err != nil {
 		return err
 	}
 	kept, err := tx.groupsOfDirectories()

@@ -253,6 +253,12 @@ type Member struct {
 
 // Members lists the people of a group by account ID, or fault.NotFound.
 func (s *Store) Members(ctx context.Context, group, cursor string, limit int) (list []Member, next string, err error) {
+	return s.MembersBy(ctx, group, "", cursor, limit)
+}
+
+// MembersBy is Members for those who have a source of this kind, with all of their
+// sources; "" is any.
+func (s *Store) MembersBy(ctx context.Context, group string, kind groups.Kind, cursor string, limit int) (list []Member, next string, err error) {
 	limit = atMost(limit)
 	if _, err := s.Group(ctx, group); err != nil {
 		return nil, "", err
@@ -268,8 +274,12 @@ func (s *Store) Members(ctx context.Context, group, cursor string, limit int) (l
 	// Two statements, each along one index: joined into one, planners go through all
 	// members for every page.
 	var ids []string
+	which, args := "group_key = ? AND user_id > ?", []any{group, from}
+	if kind != "" {
+		which, args = which+" AND kind = ?", append(args, string(kind))
+	}
 	err = s.read.WithContext(ctx).Raw(`SELECT DISTINCT user_id FROM membership_sources
-		WHERE group_key = ? AND user_id > ? ORDER BY user_id LIMIT ?`, group, from, limit+1).Scan(&ids).Error
+		WHERE `+which+` ORDER BY user_id LIMIT ?`, append(args, limit+1)...).Scan(&ids).Error
 	if err != nil || len(ids) == 0 {
 		return nil, "", wrap(err, "list members")
 	}
@@ -281,8 +291,8 @@ func (s *Store) Members(ctx context.Context, group, cursor string, limit int) (l
 	err = s.read.WithContext(ctx).Raw(`SELECT `+userColumns+`, `+recordColumns+`, `+
 		columns("m", "user_id", "group_key", "kind", "record_key", "granted_by", "since")+`
 		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
-		WHERE m.group_key = ? AND m.user_id >= ? AND m.user_id <= ?
-		ORDER BY m.user_id, m.kind, m.record_key, m.granted_by`, group, ids[0], ids[len(ids)-1]).Scan(&rows).Error
+		WHERE m.group_key = ? AND m.user_id IN ?
+		ORDER BY m.user_id, m.kind, m.record_key, m.granted_by`, group, ids).Scan(&rows).Error
 	if err != nil {
 		return nil, "", wrap(err, "list members")
 	}
@@ -315,6 +325,54 @@ func (s *Store) Group(ctx context.Context, key string) (groups.Group, error) {
 }
 
 var errNoSuchGroup = fault.New(fault.NotFound, "There is no such group.")
+
+// CountedGroup is a group in a list.
+type CountedGroup struct {
+	groups.Group
+	Members int // counted up to CountedTo, above which there are at least so many
+}
+
+// CountedTo bounds the counting of members for a list.
+const CountedTo = 10_000
+
+// GroupsFound lists the groups by key, with how many people are in each. A search
+// finds part of the key or of the name, case aside.
+func (s *Store) GroupsFound(ctx context.Context, search, cursor string, limit int) (list []CountedGroup, next string, err error) {
+	limit = atMost(limit)
+	if !storable(search) {
+		return nil, "", fault.New(fault.Invalid, "Search for text.")
+	}
+	where, args := "1 = 1", []any{CountedTo}
+	if search != "" {
+		// lower of SQLite knows ASCII alone, so the text is looked for as it was typed
+		// too.
+		folded, typed := contains(users.Fold(search)), contains(search)
+		where += ` AND (g.key LIKE ? ESCAPE '\' OR lower(g.name) LIKE ? ESCAPE '\' OR g.name LIKE ? ESCAPE '\')`
+		args = append(args, folded, folded, typed)
+	}
+	if cursor != "" {
+		behind, err := placeOf(cursor, 1)
+		if err != nil {
+			return nil, "", err
+		}
+		where, args = where+" AND g.key > ?", append(args, behind[0])
+	}
+	var rows []struct {
+		ID, Key, Name string
+		Members       int
+	}
+	err = s.read.WithContext(ctx).Raw(`SELECT g.id, g.key, g.name, (SELECT count(*) FROM (
+			SELECT DISTINCT m.user_id FROM membership_sources m WHERE m.group_key = g.key LIMIT ?) counted) AS members
+		FROM groups g WHERE `+where+" ORDER BY g.key LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
+	if err != nil {
+		return nil, "", wrap(err, "list groups")
+	}
+	for _, row := range rows {
+		list = append(list, CountedGroup{groups.Group{ID: row.ID, Key: row.Key, Name: row.Name}, row.Members})
+	}
+	list, next = page(list, limit, func(last CountedGroup) string { return cursorOf(last.Key) })
+	return list, next, nil
+}
 
 // GroupsPage lists the groups by key.
 func (s *Store) GroupsPage(ctx context.Context, cursor string, limit int) (list []groups.Group, next string, err error) {
