@@ -120,6 +120,7 @@ func newAPI(c Config) (*API, error) {
 	a.versionRoutes()
 	a.groupRoutes()
 	a.memberRoutes()
+	a.leftBehindRoutes()
 	a.userRoutes()
 	a.sessionRoutes()
 	a.traceRoutes()

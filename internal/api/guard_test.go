@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"idms/internal/roles"
+	"idms/internal/store"
 	"idms/internal/tokens"
 )
 
@@ -47,6 +48,34 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	if asked != len(allowed) {
 		t.Errorf("%d routes were asked, and the table has %d: it names routes that are not there", asked, len(allowed))
 	}
+}
+
+// What a browser sends along by itself opens nothing here, so that no other site
+// can make it ask: not the session of an owner, and not with our own Origin.
+func TestNoRouteTakesACookieForAToken(t *testing.T) {
+	h := newHouse(t)
+	session := h.login("ada").Session
+	if err := h.store.SetRole(t.Context(), h.userID("ada"), roles.Owner, store.Author{Role: roles.Owner, Who: "test", Now: noon}); err != nil {
+		t.Fatal(err)
+	}
+	of := strings.NewReplacer(base, "", ":key", "acme", ":rule", "ops", ":user", h.userID("ada"), ":version", "1",
+		":session", "none", ":run", "held", ":hash", "none", ":group", "platform", ":ref", "NONE", ":token", "reader")
+	asked := 0
+	for _, route := range h.api.echo.Routes() {
+		if open[route.Path] {
+			continue
+		}
+		asked++
+		h.ask("", route.Method, of.Replace(route.Path), "", "Cookie", "idms_session="+session.Value+"; __Host-idms_session="+session.Value,
+			"Origin", origin, "Sec-Fetch-Site", "same-origin").is(http.StatusUnauthorized)
+		// An address is kept in histories and logs: a token in it counts for nothing.
+		h.ask("", route.Method, of.Replace(route.Path)+"?access_token="+h.token[roles.Owner]+"&token="+h.token[roles.Owner], "").is(http.StatusUnauthorized)
+	}
+	if asked < 60 {
+		t.Errorf("%d routes were asked", asked)
+	}
+	h.ask(roles.Reader, "GET", "/records/acme", "").is(http.StatusOK)
+	h.ask(roles.Reader, "GET", "/groups/platform", "").is(http.StatusOK)
 }
 
 func TestTheReferenceHasTheTableOfRoles(t *testing.T) {

@@ -114,7 +114,9 @@ func newHouse(t testing.TB) *house {
 
 // logIn lets a person of acme in, in two groups at the provider, and returns the
 // reference of the trace.
-func (h *house) logIn(name string) (reference string) {
+func (h *house) logIn(name string) (reference string) { return h.login(name).Reference }
+
+func (h *house) login(name string) login.Outcome {
 	h.t.Helper()
 	record, err := h.store.Record(h.t.Context(), "acme")
 	if err != nil {
@@ -128,7 +130,7 @@ func (h *house) logIn(name string) (reference string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return outcome.Reference
+	return outcome
 }
 
 // userID is the account of somebody who has logged in.

@@ -74,6 +74,8 @@ var allowed = map[string]roles.Role{
 	"GET /api/v1/groups/:key/members":          roles.Reader,
 	"PUT /api/v1/groups/:key/members/:user":    roles.Editor,
 	"DELETE /api/v1/groups/:key/members/:user": roles.Editor,
+	"GET /api/v1/left-behind":                  roles.Reader,
+	"POST /api/v1/left-behind":                 roles.Editor, // of the built-in groups: an owner
 
 	"GET /api/v1/users":                   roles.Reader,
 	"GET /api/v1/users/:user":             roles.Reader,

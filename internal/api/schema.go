@@ -64,6 +64,7 @@ var said = map[string]huma.Schema{
 	"certificate_files":    {Description: "for files only; refused here"},
 	"keep_responses_until": {Description: "instant, such as 2026-12-01T00:00:00Z; at most 30 days ahead"},
 	"before":               {Description: "key of the rule to stand before; left out: last"},
+	"action":               {Enum: []any{"remove", "adopt"}},
 }
 
 // schemaOf is a reference to the schema of a document type, or its schema.
