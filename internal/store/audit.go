@@ -85,7 +85,11 @@ const maxPage = 500
 // did not give is fault.Invalid.
 func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, limit int) (page []audit.Event, next string, err error) {
 	limit = min(max(limit, 1), maxPage)
-	query := s.read.WithContext(ctx).Order("at DESC, id DESC").Limit(limit + 1)
+	query, possible := s.eventsOf(ctx, filter)
+	if !possible {
+		return nil, "", nil
+	}
+	query = query.Order("at DESC, id DESC").Limit(limit + 1)
 	if cursor != "" {
 		at, id, ok := parseCursor(cursor)
 		if !ok {
@@ -93,8 +97,30 @@ func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, l
 		}
 		query = query.Where("(at, id) < (?, ?)", at, id)
 	}
+	var rows []eventRow
+	if err := query.Find(&rows).Error; err != nil {
+		return nil, "", wrap(err, "read the audit trail")
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		next = fmt.Sprintf("%d.%s", last.At, last.ID)
+	}
+	page = make([]audit.Event, len(rows))
+	for i, row := range rows {
+		if page[i], err = row.event(); err != nil {
+			return nil, "", wrap(err, "read the audit trail")
+		}
+	}
+	return page, next, nil
+}
+
+// eventsOf asks for what a filter chooses; possible is false when that can be
+// nothing.
+func (s *Store) eventsOf(ctx context.Context, filter EventFilter) (query *gorm.DB, possible bool) {
+	query = s.read.WithContext(ctx)
 	if !storable(filter.User + filter.Record + filter.Group + filter.Who + string(filter.Action)) {
-		return nil, "", nil
+		return nil, false
 	}
 	if filter.User != "" {
 		// Repeated in the words of the index, so that it is used.
@@ -121,22 +147,66 @@ func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, l
 	if filter.Alarms {
 		query = query.Where("alarm")
 	}
-	var rows []eventRow
-	if err := query.Find(&rows).Error; err != nil {
-		return nil, "", wrap(err, "read the audit trail")
+	return query, true
+}
+
+// MaxDownload is how many events EachEvent goes through at most.
+const MaxDownload = 100_000
+
+// EachEvent goes through all events that a filter chooses, newest first, until use
+// is false. More than MaxDownload of them are fault.Invalid before the first one is
+// used: a part must not pass for the whole.
+func (s *Store) EachEvent(ctx context.Context, filter EventFilter, use func(audit.Event) bool) error {
+	query, possible := s.eventsOf(ctx, filter)
+	if !possible {
+		return nil
 	}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		last := rows[limit-1]
-		next = fmt.Sprintf("%d.%s", last.At, last.ID)
+	var count int64
+	err := s.read.WithContext(ctx).Table("(?) AS some", query.Model(&eventRow{}).Select("1 AS one").Limit(MaxDownload+1)).Count(&count).Error
+	if err != nil {
+		return wrap(err, "count the audit trail")
 	}
-	page = make([]audit.Event, len(rows))
-	for i, row := range rows {
-		if page[i], err = row.event(); err != nil {
-			return nil, "", wrap(err, "read the audit trail")
+	if count > MaxDownload {
+		return fault.New(fault.Invalid, "More than %d events fit this. Choose a shorter time, or one record or person.", MaxDownload)
+	}
+	for cursor := ""; ; {
+		page, next, err := s.Events(ctx, filter, cursor, maxPage)
+		if err != nil {
+			return err
+		}
+		for _, event := range page {
+			if !use(event) {
+				return nil
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		cursor = next
+	}
+}
+
+// maxChoices bounds the words that a filter of the audit trail offers.
+const maxChoices = 200
+
+// EventChoices are the actions that there are events of, and who is named in them,
+// each in order and at most 200.
+func (s *Store) EventChoices(ctx context.Context) (actions, authors []string, err error) {
+	for _, one := range []struct {
+		column string
+		into   *[]string
+	}{{"action", &actions}, {"who", &authors}} {
+		// From each word to the next along the index: DISTINCT would go through all
+		// events.
+		err := s.read.WithContext(ctx).Raw(fmt.Sprintf(`WITH RECURSIVE words(word) AS (
+				SELECT (SELECT min(%[1]s) FROM audit_events WHERE %[1]s > '' AND %[1]s <> '')
+				UNION ALL SELECT (SELECT min(%[1]s) FROM audit_events WHERE %[1]s > words.word AND %[1]s <> '') FROM words WHERE words.word IS NOT NULL)
+			SELECT word FROM words WHERE word IS NOT NULL LIMIT ?`, one.column), maxChoices).Scan(one.into).Error
+		if err != nil {
+			return nil, nil, wrap(err, "list what the audit trail names")
 		}
 	}
-	return page, next, nil
+	return actions, authors, nil
 }
 
 func parseCursor(cursor string) (at int64, id string, ok bool) {

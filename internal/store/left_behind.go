@@ -117,6 +117,19 @@ func leftBehind(db *gorm.DB, choice LeftChoice) (list []Left, more bool, err err
 	return list, more, nil
 }
 
+// LeftMembers are the people of one group for whom one of these associations, of
+// the same group, is a reason to be in it, with all their reasons and by account ID.
+func (s *Store) LeftMembers(ctx context.Context, group string, left []Left, cursor string, limit int) (list []Member, next string, err error) {
+	if len(left) == 0 {
+		return nil, "", nil
+	}
+	args := []any{groups.FromAssociation}
+	for _, one := range left[:min(len(left), maxLeft)] {
+		args = append(args, one.Record, one.Rule)
+	}
+	return s.members(ctx, group, " AND kind = ? AND (record_key, granted_by) IN (VALUES (?, ?)"+strings.Repeat(", (?, ?)", len(args)/2-1)+")", args, cursor, limit)
+}
+
 // Settlement is what becomes of what deleted associations left.
 type Settlement struct {
 	Adopt  bool // the people stay, by the author's hand; otherwise the reason is taken away

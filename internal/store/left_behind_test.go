@@ -106,6 +106,16 @@ func TestLeftoversAreRemovedAndWhoElseHasAReasonStaysS34S35(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		leftovers(t, s)
 		before := memberOf(t, s, "platform")
+		left, _, err := s.LeftBehind(ctx, LeftChoice{Group: "platform"})
+		must(t, err)
+		people, _, err := s.LeftMembers(ctx, "platform", left, "", 10)
+		must(t, err)
+		if len(people) != 2 || people[0].Account.Username != "ada" || len(people[1].Sources) != 2 {
+			t.Errorf("the people are %v", people)
+		}
+		if n, err := s.MemberCount(ctx, "platform"); err != nil || n != 3 {
+			t.Errorf("%d are in the group (%v)", n, err)
+		}
 		tried, err := s.SettleLeftBehind(ctx, LeftChoice{Group: "platform"}, Settlement{DryRun: true}, editor)
 		must(t, err)
 		if tried.Reasons != 2 || tried.People != 2 || tried.Leaving != 1 || memberOf(t, s, "platform") != before {

@@ -259,6 +259,15 @@ func (s *Store) Members(ctx context.Context, group, cursor string, limit int) (l
 // MembersBy is Members for those who have a source of this kind, with all of their
 // sources; "" is any.
 func (s *Store) MembersBy(ctx context.Context, group string, kind groups.Kind, cursor string, limit int) (list []Member, next string, err error) {
+	if kind == "" {
+		return s.members(ctx, group, "", nil, cursor, limit)
+	}
+	return s.members(ctx, group, " AND kind = ?", []any{string(kind)}, cursor, limit)
+}
+
+// members are those of a group who have a source that a further condition holds
+// for, with all of their sources.
+func (s *Store) members(ctx context.Context, group, which string, args []any, cursor string, limit int) (list []Member, next string, err error) {
 	limit = atMost(limit)
 	if _, err := s.Group(ctx, group); err != nil {
 		return nil, "", err
@@ -274,12 +283,9 @@ func (s *Store) MembersBy(ctx context.Context, group string, kind groups.Kind, c
 	// Two statements, each along one index: joined into one, planners go through all
 	// members for every page.
 	var ids []string
-	which, args := "group_key = ? AND user_id > ?", []any{group, from}
-	if kind != "" {
-		which, args = which+" AND kind = ?", append(args, string(kind))
-	}
+	args = append(append([]any{group, from}, args...), limit+1)
 	err = s.read.WithContext(ctx).Raw(`SELECT DISTINCT user_id FROM membership_sources
-		WHERE `+which+` ORDER BY user_id LIMIT ?`, append(args, limit+1)...).Scan(&ids).Error
+		WHERE group_key = ? AND user_id > ?`+which+` ORDER BY user_id LIMIT ?`, args...).Scan(&ids).Error
 	if err != nil || len(ids) == 0 {
 		return nil, "", wrap(err, "list members")
 	}
@@ -334,6 +340,12 @@ type CountedGroup struct {
 
 // CountedTo bounds the counting of members for a list.
 const CountedTo = 10_000
+
+// MemberCount is how many people are in a group, counted up to CountedTo.
+func (s *Store) MemberCount(ctx context.Context, group string) (int, error) {
+	return (&Tx{store: s, db: s.read.WithContext(ctx)}).count(
+		"SELECT count(*) FROM (SELECT DISTINCT user_id FROM membership_sources WHERE group_key = ? LIMIT ?) counted", group, CountedTo)
+}
 
 // GroupsFound lists the groups by key, with how many people are in each. A search
 // finds part of the key or of the name, case aside.

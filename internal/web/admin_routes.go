@@ -64,6 +64,19 @@ var adminRoutes = []adminRoute{
 
 	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
 	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
+	{http.MethodGet, adminPath + "/new-group", roles.Editor, (*Site).adminNewGroup}, // below groups, "new" may be a key
+	{http.MethodPost, adminPath + "/new-group", roles.Editor, (*Site).adminCreateGroup},
+	{http.MethodGet, adminPath + "/groups/:group/edit", roles.Editor, (*Site).adminGroupEdit},
+	{http.MethodPost, adminPath + "/groups/:group/rename", roles.Editor, (*Site).adminRenameGroup},
+	{http.MethodPost, adminPath + "/groups/:group/delete", roles.Editor, (*Site).adminDeleteGroup},
+	// The members of the built-in groups are for owners: store says so.
+	{http.MethodGet, adminPath + "/groups/:group/add", roles.Editor, (*Site).adminGroupAdd},
+	{http.MethodPost, adminPath + "/groups/:group/members", roles.Editor, (*Site).adminAddMember},
+	{http.MethodPost, adminPath + "/groups/:group/members/:user/remove", roles.Editor, (*Site).adminRemoveMember},
+	{http.MethodGet, adminPath + "/groups/:group/left-behind", roles.Reader, (*Site).adminLeftBehind},
+	{http.MethodPost, adminPath + "/groups/:group/left-behind", roles.Editor, (*Site).adminSettle},
+	{http.MethodGet, leftPath, roles.Reader, (*Site).adminLeftBehind},
+	{http.MethodPost, leftPath, roles.Editor, (*Site).adminSettle},
 
 	{http.MethodGet, adminPath + "/audit", roles.Reader, (*Site).adminAudit},
 
@@ -79,4 +92,6 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminEdit},
 	{http.MethodPost, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminSaveEdit},
 	{http.MethodPost, adminPath + "/records/:record/edit/reset-acs", roles.Editor, (*Site).adminResetACS},
+	{http.MethodGet, adminPath + "/audit.csv", roles.Reader, (*Site).adminAuditTable},
+	{http.MethodGet, adminPath + "/audit.json", roles.Reader, (*Site).adminAuditEvents},
 }
