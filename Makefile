@@ -15,7 +15,7 @@ LOGINS ?= 5000
 SOAK   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test race interop-keycloak bench bench-login bench-ldap bench-mellon load soak fuzz build fmt clean
+.PHONY: help run check test race interop-keycloak bench bench-login bench-ldap bench-lists bench-mellon load soak fuzz build fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-mellon: ## measure a login beside Apache with mod_auth_mellon, where that 
 bench-ldap: ## read and sync 100,000 people and 500,000 memberships beside ldapsearch, COPY and SQLite's shell
 	@test/run -run '^$$' -bench '^BenchmarkRead$$' -benchtime 5x -v ./internal/ldapsync
 	@test/run -run '^$$' -bench '^BenchmarkSync$$' -benchtime 1x -timeout 1h -v ./internal/directory
+
+bench-lists: ## ask every administrators' page of 10,000 people, 1,000 groups, 200 records and 100,000 logins
+	@test/run -run '^$$' -bench '^BenchmarkLists$$' -benchtime 100x -timeout 1h -v ./internal/web
 
 load: ## log LOGINS people (5000) in at running servers, and replay every response
 	@test/run -run '^$$' -bench '^BenchmarkLoad$$' -benchtime $(LOGINS)x -timeout 1h ./test/load

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"idms/internal/audit"
+	"idms/internal/fault"
 	"idms/internal/store"
 )
 
@@ -14,10 +15,15 @@ type auditCommand struct {
 	settings
 	Record string `help:"Only events of this record." placeholder:"KEY"`
 	User   string `help:"Only events of this person, by account ID." placeholder:"ID"`
+	Group  string `help:"Only events of this group." placeholder:"KEY"`
+	Action string `help:"Only events of this action, like record_changed." placeholder:"ACTION"`
+	Who    string `help:"Only events by this administrator, as the events name them." placeholder:"NAME"`
+	From   string `help:"Only events from this instant on, like 2026-03-01T12:00:00Z." placeholder:"INSTANT"`
+	To     string `help:"Only events before this instant." placeholder:"INSTANT"`
 	Alarms bool   `help:"Only those that somebody should look at."`
 	Limit  int    `help:"How many, newest first; 1 to 500." default:"50"`
 	After  string `help:"Go on where an earlier page ended: the cursor that it printed." placeholder:"CURSOR"`
-	Format string `help:"text or json." enum:"text,json" default:"text"`
+	Format string `help:"text, json, or csv: all that fits, for a spreadsheet." enum:"text,json,csv" default:"text"`
 }
 
 // Run prints one page of the audit trail: who did what, to whom, from what to
@@ -28,7 +34,17 @@ func (c auditCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	filter := store.EventFilter{Record: c.Record, User: c.User, Alarms: c.Alarms}
+	filter, err := c.filter()
+	if err != nil {
+		return err
+	}
+	if c.Format == "csv" {
+		table := audit.NewTable(p.stdout)
+		if err := house.store.EachEvent(p.ctx, filter, table.Write); err != nil {
+			return err
+		}
+		return table.Flush()
+	}
 	events, next, err := house.store.Events(p.ctx, filter, c.After, c.Limit)
 	if err != nil {
 		return err
@@ -51,6 +67,24 @@ func (c auditCommand) Run(p *program) error {
 	}
 	_, err = fmt.Fprint(p.stdout, text.String())
 	return err
+}
+
+func (c auditCommand) filter() (store.EventFilter, error) {
+	filter := store.EventFilter{Record: c.Record, User: c.User, Group: c.Group, Action: audit.Action(c.Action), Who: c.Who, Alarms: c.Alarms}
+	for _, end := range []struct {
+		flag, typed string
+		into        *time.Time
+	}{{"--from", c.From, &filter.From}, {"--to", c.To, &filter.To}} {
+		if end.typed == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, end.typed)
+		if err != nil {
+			return filter, fault.New(fault.Invalid, "%s is no instant. Write one like 2026-03-01T12:00:00Z.", end.flag)
+		}
+		*end.into = at
+	}
+	return filter, nil
 }
 
 func tellEvent(text *strings.Builder, event audit.Event) {

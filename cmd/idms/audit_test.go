@@ -62,3 +62,26 @@ func TestAuditComesInPagesThatGoOn(t *testing.T) {
 		t.Errorf("nowhere: exit %d, %s", exit, stderr)
 	}
 }
+
+func TestAuditIsFilteredAndPrintedForASpreadsheet(t *testing.T) {
+	d := newDesk(t)
+	if _, stderr, exit := d.apply(checkRecord, "--reason", "=1+1"); exit != exitOK {
+		t.Fatal(stderr)
+	}
+	stdout, stderr, exit := run(t, "audit", "--data", d.data(), "--format", "csv", "--action", "record_created", "--from", "2020-01-01T00:00:00Z")
+	if exit != exitOK {
+		t.Fatalf("exit %d: %s", exit, stderr)
+	}
+	if !strings.HasPrefix(stdout, strings.Join(audit.Headings, ",")+"\n") || !strings.Contains(stdout, ",record_created,") || !strings.Contains(stdout, ",'=1+1,") ||
+		strings.Contains(stdout, "group_created") {
+		t.Errorf("the table is:\n%s", stdout)
+	}
+	for _, nothing := range [][]string{{"--who", "nobody"}, {"--group", "nothing"}, {"--to", "2020-01-01T00:00:00Z"}} {
+		if stdout, _, exit := run(t, append([]string{"audit", "--data", d.data()}, nothing...)...); exit != exitOK || stdout != "" {
+			t.Errorf("%v: exit %d\n%s", nothing, exit, stdout)
+		}
+	}
+	if _, stderr, exit := run(t, "audit", "--data", d.data(), "--from", "yesterday"); exit != exitUsage || !strings.Contains(stderr, "--from is no instant") {
+		t.Errorf("no instant: exit %d, %s", exit, stderr)
+	}
+}

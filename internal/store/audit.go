@@ -130,7 +130,7 @@ func (s *Store) eventsOf(ctx context.Context, filter EventFilter) (query *gorm.D
 		query = query.Where("record_key = ? AND record_key <> ''", filter.Record)
 	}
 	if filter.Group != "" {
-		query = query.Where("group_key = ?", filter.Group)
+		query = query.Where("group_key = ? AND group_key <> ''", filter.Group)
 	}
 	if filter.Who != "" {
 		query = query.Where("who = ? AND who <> ''", filter.Who)
@@ -162,7 +162,7 @@ func (s *Store) EachEvent(ctx context.Context, filter EventFilter, use func(audi
 		return nil
 	}
 	var count int64
-	err := s.read.WithContext(ctx).Table("(?) AS some", query.Model(&eventRow{}).Select("1 AS one").Limit(MaxDownload+1)).Count(&count).Error
+	err := s.read.WithContext(ctx).Table("(?) AS found", query.Model(&eventRow{}).Select("1 AS one").Limit(MaxDownload+1)).Count(&count).Error
 	if err != nil {
 		return wrap(err, "count the audit trail")
 	}

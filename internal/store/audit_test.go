@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,49 @@ func TestTheTrailIsNewestFirstAndFiltered(t *testing.T) {
 			}
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("%+v: %q (%v), want %q", tt.filter, got, err, tt.want)
+			}
+		}
+	})
+}
+
+func TestEveryEventOfAFilterIsGoneThroughOrNone(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		var list []audit.Event
+		for i := range 1100 {
+			list = append(list, audit.Event{At: noon.Add(time.Duration(i) * time.Second), Action: audit.JobFailed, Who: "system"})
+		}
+		must(t, s.Audit(ctx, append(list, audit.Event{At: noon, Action: audit.GroupCreated, Who: "grace", Group: "ops"})...))
+		count := func(filter EventFilter, most int) (n int) {
+			t.Helper()
+			must(t, s.EachEvent(ctx, filter, func(audit.Event) bool { n++; return n < most }))
+			return n
+		}
+		for _, tt := range []struct {
+			filter     EventFilter
+			most, want int
+		}{
+			{EventFilter{}, 5000, 1101}, {EventFilter{Action: audit.JobFailed}, 5000, 1100}, {EventFilter{Who: "grace"}, 5000, 1},
+			{EventFilter{Group: "ops"}, 5000, 1}, {EventFilter{Who: "gr"}, 5000, 0}, {EventFilter{Who: "\x00"}, 5000, 0}, {EventFilter{}, 7, 7},
+		} {
+			if got := count(tt.filter, tt.most); got != tt.want {
+				t.Errorf("%+v: %d events, want %d", tt.filter, got, tt.want)
+			}
+		}
+		actions, authors, err := s.EventChoices(ctx)
+		must(t, err)
+		if fmt.Sprint(actions, authors) != "[group_created job_failed] [grace system]" {
+			t.Errorf("the choices are %v and %v", actions, authors)
+		}
+	})
+}
+
+func TestAccountsAreFoundByUsernameInWhateverRecordS40(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		people(t, s, newRecord(t, s, "acme"), "Ada", "adam")
+		people(t, s, newRecord(t, s, "corp"), "ada")
+		for name, want := range map[string]int{"ADA": 2, "adam": 1, "ad": 0, "": 0, "a\x00": 0, strings.Repeat("a", 5000): 0} {
+			if list, err := s.Named(ctx, name); err != nil || len(list) != want {
+				t.Errorf("%.20q: %v, %v", name, list, err)
 			}
 		}
 	})

@@ -42,7 +42,8 @@ func (c LeftChoice) possible() bool {
 
 // where is the condition on membership_sources m.
 func (c LeftChoice) where() (string, []any) {
-	where, args := []string{"m.kind = ?"}, []any{groups.FromAssociation}
+	// Written out, as it is in the index, so that this is used.
+	where, args := []string{"m.kind = '" + string(groups.FromAssociation) + "'"}, []any(nil)
 	for _, part := range []struct{ column, is string }{
 		{"m.group_key", c.Group}, {"m.record_key", c.Record}, {"m.granted_by", c.Rule}, {"m.user_id", c.User},
 	} {
@@ -60,10 +61,10 @@ const maxLeft = 1000
 // LeftBehind lists what deleted associations left, by group, record and rule; more
 // is true when there is further than 1,000 of them.
 func (s *Store) LeftBehind(ctx context.Context, choice LeftChoice) (list []Left, more bool, err error) {
-	return leftBehind(s.read.WithContext(ctx), choice)
+	return s.leftBehind(s.read.WithContext(ctx), choice)
 }
 
-func leftBehind(db *gorm.DB, choice LeftChoice) (list []Left, more bool, err error) {
+func (s *Store) leftBehind(db *gorm.DB, choice LeftChoice) (list []Left, more bool, err error) {
 	if !choice.possible() {
 		return nil, false, nil
 	}
@@ -80,10 +81,14 @@ func leftBehind(db *gorm.DB, choice LeftChoice) (list []Left, more bool, err err
 	if err != nil || len(rows) == 0 {
 		return nil, false, wrap(err, "look for what associations left")
 	}
-	// Of one record, the documents of the others are of no use.
+	// The documents of other records are of no use, nor those without the group.
 	only, of := "", []any(nil)
-	if choice.Record != "" {
+	switch {
+	case choice.Record != "":
 		only, of = "r.key = ?", []any{choice.Record}
+	case choice.Group != "":
+		where, mark := s.mayPointAt(choice.Group)
+		only, of = where, []any{mark}
 	}
 	all, err := associations(db, only, of...)
 	if err != nil {
@@ -166,7 +171,7 @@ func (s *Store) SettleLeftBehind(ctx context.Context, choice LeftChoice, how Set
 			return err
 		}
 		var err error
-		if done.Left, done.More, err = leftBehind(tx.db, choice); err != nil {
+		if done.Left, done.More, err = s.leftBehind(tx.db, choice); err != nil {
 			return err
 		}
 		if !by.Role.May(roles.Owner) {

@@ -59,12 +59,18 @@ func (s *Store) pointers(db *gorm.DB, group string) ([]groups.Pointer, error) {
 	if !idms.IsKey(group) {
 		return nil, nil
 	}
-	// The database leaves most documents unread by us: one that points at the group
-	// has these bytes in it, as MarshalDocument writes them.
-	holds := "strpos(v.document, ?) > 0"
-	if s.dialect == onSQLite {
-		holds = "instr(v.document, ?) > 0"
-	}
-	all, err := associations(db, holds, `"group":"`+group+`"`)
+	where, mark := s.mayPointAt(group)
+	all, err := associations(db, where, mark)
 	return all.pointingAt(group), err
+}
+
+// mayPointAt is a condition on versions v that holds for every document which
+// points at a group, and for few others, so that most are not read by us: these
+// bytes are in it, as MarshalDocument writes them.
+func (s *Store) mayPointAt(group string) (where string, mark any) {
+	where = "strpos(v.document, ?) > 0"
+	if s.dialect == onSQLite {
+		where = "instr(v.document, ?) > 0"
+	}
+	return where, `"group":"` + group + `"`
 }

@@ -17,3 +17,9 @@ func AdminRoutes() []AdminRoute {
 	}
 	return list
 }
+
+// PortalPaths are what the paths for portals' proxies begin with.
+func PortalPaths() (forwardAuth, portal string) { return forwardAuthPath, portalPath }
+
+// PathOfTests is the path of a test login.
+func PathOfTests() string { return testRoute }

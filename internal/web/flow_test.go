@@ -43,6 +43,7 @@ type house struct {
 	store    *store.Store
 	flow     *login.Flow
 	file     idms.File
+	path     string // of the database
 
 	mutex sync.Mutex
 	now   time.Time
@@ -84,8 +85,9 @@ func newHouseAt(t *testing.T, secure bool, name string) *house {
 	check(t, err)
 	box, err := secret.Open(filepath.Join(t.TempDir(), "keyset.json"))
 	check(t, err)
+	h.path = filepath.Join(t.TempDir(), "idms.sqlite")
 	h.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(t.TempDir(), "idms.sqlite"), Box: box, Clock: h.clock,
+		Path: h.path, Box: box, Clock: h.clock,
 		NewKey: h.provider.ServiceKey, Retention: store.Retention{Assertions: 30 * 24 * time.Hour},
 	})
 	check(t, err)
