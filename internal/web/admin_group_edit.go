@@ -58,9 +58,6 @@ func typed(values url.Values, name string) string {
 	return strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(values.Get(name), ""), "\x00", ""))
 }
 
-// maxReason bounds why somebody changes something, in characters; as in the API.
-const maxReason = 500
-
 // reasoned is the author of a change who says why.
 func (s *Site) reasoned(who login.Visitor, reason string) (store.Author, fault.Problems) {
 	by := s.author(who)
