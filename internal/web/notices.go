@@ -32,11 +32,4 @@ var notices = map[string]string{
 	"member-removed": "What administrators had granted is ended. Other reasons to be in the group stay.",
 	"left-remove":    "What deleted associations left is removed.",
 	"left-adopt":     "What deleted associations left is yours now: these memberships are by your hand.",
-	"group-created":    "The group is created. Rules can point at it from now on.",
-	"group-renamed":    "The group has its new name.",
-	"group-deleted":    "The group is deleted, and its members are out of it.",
-	"member-added":     "The person is in the group, by your hand.",
-	"member-removed":   "What administrators had granted is ended. Other reasons to be in the group stay.",
-	"left-remove":      "What deleted associations left is removed.",
-	"left-adopt":       "What deleted associations left is yours now: these memberships are by your hand.",
 }
