@@ -136,7 +136,7 @@ func (s *Site) adminApplyToPerson(c echo.Context, who login.Visitor) error {
 	if seen == "" {
 		return see(c, personURL(person)+"/apply-rules") // nobody has looked
 	}
-	by, err := s.reasoned(who, typed)
+	by, err := s.reasoned(who, typed.Get("reason"))
 	if err == nil {
 		_, err = s.Flow.Reapply(ctx, person.Account.ID, login.How{By: by, Seen: seen})
 	}
@@ -151,7 +151,7 @@ func (s *Site) adminApplyToPerson(c echo.Context, who login.Visitor) error {
 	if failed != nil {
 		return failed
 	}
-	page.Refusal, page.Reason = fault.Sentence(err), clip(maxPersonReason, typed.Get("reason"))
+	page.Refusal, page.Reason = fault.Sentence(err), clip(maxReason, typed.Get("reason"))
 	return s.render(c, statuses[kind], page)
 }
 
@@ -208,7 +208,7 @@ func (s *Site) applyPart(c echo.Context, who login.Visitor, typed url.Values, ap
 	if err != nil || key == idms.LocalKey {
 		return fault.New(fault.NotFound, "There is no such record any more.")
 	}
-	by, err := s.reasoned(who, typed)
+	by, err := s.reasoned(who, typed.Get("reason"))
 	if err != nil {
 		return err
 	}

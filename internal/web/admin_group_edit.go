@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -38,8 +37,9 @@ func (s *Site) adminCreateGroup(c echo.Context, who login.Visitor) error {
 	}
 	page := adminNewGroupPage{adminFrame: s.adminFrame(c, "Create a group", "groups", who), Key: typed(values, "key"), Name: typed(values, "name"), Reason: typed(values, "reason")}
 	group := groups.Group{Key: page.Key, Name: page.Name}
-	by, problems := s.reasoned(who, page.Reason)
-	page.Problems = append(idms.CheckGroup(group), problems...)
+	by, err := s.reasoned(who, page.Reason)
+	page.Problems = idms.CheckGroup(group)
+	page.Problems.AddError("reason", err)
 	if !page.Problems.Any() {
 		err = s.Flow.Store.CreateGroup(c.Request().Context(), group, by)
 		if err == nil {
@@ -51,22 +51,6 @@ func (s *Site) adminCreateGroup(c echo.Context, who login.Visitor) error {
 		page.Problems.Add("key", "%s", fault.Sentence(err))
 	}
 	return s.render(c, http.StatusUnprocessableEntity, page)
-}
-
-// typed is one field of a form: text, trimmed, as far as a database takes it.
-func typed(values url.Values, name string) string {
-	return strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(values.Get(name), ""), "\x00", ""))
-}
-
-// reasoned is the author of a change who says why.
-func (s *Site) reasoned(who login.Visitor, reason string) (store.Author, fault.Problems) {
-	by := s.author(who)
-	by.Reason = reason
-	var problems fault.Problems
-	if len([]rune(reason)) > maxReason || strings.ContainsAny(reason, "\r\n") {
-		problems.Add("reason", "Give the reason in one line of at most %d characters.", maxReason)
-	}
-	return by, problems
 }
 
 // adminGroupEditPage renames a group, and deletes it.
@@ -126,8 +110,9 @@ func (s *Site) adminRenameGroup(c echo.Context, who login.Visitor) error {
 	seen := typed(values, "before")
 	page.Typed, page.Reason = typed(values, "name"), typed(values, "reason")
 	group := groups.Group{Key: page.Key, Name: page.Typed}
-	by, problems := s.reasoned(who, page.Reason)
-	page.Problems = append(idms.CheckGroup(group), problems...)
+	by, err := s.reasoned(who, page.Reason)
+	page.Problems = idms.CheckGroup(group)
+	page.Problems.AddError("reason", err)
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
@@ -153,10 +138,8 @@ func (s *Site) adminDeleteGroup(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	page.Confirm, page.DeleteReason = typed(values, "confirm"), typed(values, "delete_reason")
-	by, problems := s.reasoned(who, page.DeleteReason)
-	for _, one := range problems {
-		page.Problems.Add("delete_reason", "%s", one.Message)
-	}
+	by, err := s.reasoned(who, page.DeleteReason)
+	page.Problems.AddError("delete_reason", err)
 	if page.Confirm != strings.TrimSpace(page.Name) {
 		page.Problems.Add("confirm", "Write the name of the group as it stands above, to delete it.")
 	}

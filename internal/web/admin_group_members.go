@@ -83,8 +83,8 @@ func (s *Site) adminAddMember(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	by, problems := s.reasoned(who, typed(values, "reason"))
-	if page.Problems = problems; !problems.Any() {
+	by, err := s.reasoned(who, typed(values, "reason"))
+	if page.Problems.AddError("reason", err); err == nil {
 		err = s.Flow.Store.AddMember(c.Request().Context(), page.Key, typed(values, "user"), by)
 		switch {
 		case err == nil:

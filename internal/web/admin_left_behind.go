@@ -159,7 +159,9 @@ func (s *Site) adminSettle(c echo.Context, who login.Visitor) error {
 	}
 	choice := store.LeftChoice{Group: of.Key, Record: typed(values, "record"), Rule: typed(values, "rule"), User: typed(values, "user")}
 	reason := typed(values, "reason")
-	by, problems := s.reasoned(who, reason)
+	by, err := s.reasoned(who, reason)
+	var problems fault.Problems
+	problems.AddError("reason", err)
 	// What was seen is a number of ours; anything else is as if nobody had looked.
 	seen, _ := strconv.Atoi(values.Get("seen"))
 	status := http.StatusOK

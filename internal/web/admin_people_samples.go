@@ -80,7 +80,7 @@ func peopleSamples(s sampling) []sample {
 
 	exemption := personExemptionPageOf(s.framed("Exemption", "people", roles.Owner), grace, nil, now)
 	exemption.Ends = "2020-01-01T00:00"
-	exemption.Problems.Add("reason", "Give the reason in one line of at most %d bytes: an exemption that nobody can explain is not one.", maxPersonReason)
+	exemption.Problems.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxReason)
 	exemption.Problems.Add("ends", "Choose an end that is still to come.")
 
 	applied := appliedPerson{Person: place{below("people", id), "ada"}, Recorded: exact(now.Add(-time.Hour)), Version: 7, Level: levelWords(console.Restricted), Any: true,

@@ -191,16 +191,3 @@ func adminPersonPageOf(around adminFrame, person store.Person) adminPersonPage {
 	page.Is = roles.Of(keys)
 	return page
 }
-
-// maxReason bounds why somebody does something, in bytes.
-const maxPersonReason = 500
-
-// reasoned is the author of a form with a reason.
-func (s *Site) reasoned(who login.Visitor, typed url.Values) (store.Author, error) {
-	by := s.author(who)
-	by.Reason = typed.Get("reason")
-	if len(by.Reason) > maxPersonReason {
-		return by, fault.New(fault.Invalid, "A reason has at most %d bytes.", maxPersonReason)
-	}
-	return by, nil
-}

@@ -154,7 +154,7 @@ func act(what string, do func(s *Site, ctx context.Context, person store.Person,
 		if err != nil {
 			return err
 		}
-		by, err := s.reasoned(who, typed)
+		by, err := s.reasoned(who, typed.Get("reason"))
 		if err == nil {
 			err = do(s, c.Request().Context(), person, by, typed)
 		}
@@ -165,7 +165,7 @@ func act(what string, do func(s *Site, ctx context.Context, person store.Person,
 		if kind == fault.Internal || kind == fault.Upstream {
 			return err
 		}
-		page.Refusal, page.Reason, page.Typed = fault.Sentence(err), clip(maxPersonReason, typed.Get("reason")), clip(users.MaxField, typed.Get("username"))
+		page.Refusal, page.Reason, page.Typed = fault.Sentence(err), clip(maxReason, typed.Get("reason")), clip(users.MaxField, typed.Get("username"))
 		status := statuses[kind]
 		if kind == fault.Invalid {
 			status = http.StatusUnprocessableEntity

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -72,10 +73,10 @@ func (s *Site) adminExemptPerson(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page.Reason, page.Ends = clip(maxPersonReason, strings.TrimSpace(typed.Get("reason"))), clip(40, typed.Get("ends"))
+	page.Reason, page.Ends = clip(maxReason, strings.TrimSpace(typed.Get("reason"))), clip(40, typed.Get("ends"))
 	ends, err := time.Parse(inputTime, page.Ends)
-	if page.Reason == "" || len(typed.Get("reason")) > maxPersonReason || strings.ContainsFunc(page.Reason, unicode.IsControl) {
-		page.Problems.Add("reason", "Give the reason in one line of at most %d bytes: an exemption that nobody can explain is not one.", maxPersonReason)
+	if page.Reason == "" || utf8.RuneCountInString(typed.Get("reason")) > maxReason || strings.ContainsFunc(page.Reason, unicode.IsControl) {
+		page.Problems.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxReason)
 	}
 	switch {
 	case err != nil:

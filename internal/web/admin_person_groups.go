@@ -131,7 +131,7 @@ func (s *Site) adminJoinGroup(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	by, err := s.reasoned(who, typed)
+	by, err := s.reasoned(who, typed.Get("reason"))
 	group := clip(maxQuery, typed.Get("group"))
 	if err == nil {
 		err = s.Flow.Store.AddMember(ctx, group, person.Account.ID, by)
@@ -168,6 +168,6 @@ func (s *Site) refusedAtGroup(c echo.Context, who login.Visitor, person store.Pe
 		return failed
 	}
 	page.Problems.Add("group", "%s", fault.Sentence(err))
-	page.Group, page.Reason = group, clip(maxPersonReason, reason)
+	page.Group, page.Reason = group, clip(maxReason, reason)
 	return s.render(c, status, page)
 }

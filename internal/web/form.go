@@ -6,11 +6,15 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"idms/internal/fault"
 	"idms/internal/idms"
+	"idms/internal/login"
+	"idms/internal/store"
 )
 
 // A form shows what was typed until it is right: every problem at its field, and all
@@ -96,4 +100,20 @@ func done(c echo.Context, address, what string) error {
 	query.Set(doneParam, what)
 	at.RawQuery = query.Encode()
 	return see(c, at.String())
+}
+
+// typed is one field of a form: text, trimmed, as far as a database takes it.
+func typed(values url.Values, name string) string {
+	return strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(values.Get(name), ""), "\x00", ""))
+}
+
+// reasoned is the author of a change who says why, or not. The error is
+// fault.Invalid.
+func (s *Site) reasoned(who login.Visitor, reason string) (store.Author, error) {
+	by := s.author(who)
+	by.Reason = reason
+	if utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl) {
+		return by, fault.New(fault.Invalid, "Give the reason in one line of at most %d characters.", maxReason)
+	}
+	return by, nil
 }
