@@ -250,6 +250,12 @@ func isOurIcon(icon []byte) bool {
 func (r Record) Warnings(now time.Time) fault.Problems {
 	var warnings fault.Problems
 	warnings.Under("saml", r.SAML.Warnings(now))
+	return append(warnings, r.RuleWarnings()...)
+}
+
+// RuleWarnings are those of Warnings that are about rules.
+func (r Record) RuleWarnings() fault.Problems {
+	var warnings fault.Problems
 	for i, rule := range r.rules() {
 		for _, advice := range rule.Pattern.Advice() {
 			warnings.Add(r.path(i)+".pattern", "%s", advice)
@@ -265,18 +271,17 @@ func (r Record) Warnings(now time.Time) fault.Problems {
 
 func (r Record) warnOfAccess(warnings *fault.Problems) {
 	if len(r.Access) == 0 {
-		warnings.Add("access_rules", "There are no access rules, so everyone who logs in has Full Access.") // S23
+		warnings.Add("access_rules", sayNoAccessRules)
 		return
 	}
-	admits := func(g console.Grant) bool { return !g.Disabled && g.Level > console.NoAccess }
 	if !slices.ContainsFunc(r.Access, admits) {
-		warnings.Add("access_rules", "Nobody can log in: there are access rules, so the default is No Access, and none that is switched on gives more.") // S24
+		warnings.Add("access_rules", sayNobodyAllowed)
 	}
 }
 
 func (r Record) warnOfAssociations(warnings *fault.Problems) {
 	if r.Association == FromDirectory && len(r.Associations) > 0 {
-		warnings.Add("associations", "Once the directory's first sync is approved, these rules are kept but not evaluated: groups come from the directory.") // S37
+		warnings.Add("associations", sayDirectory)
 	}
 	of := map[string][]int{}
 	removes := map[string]bool{}

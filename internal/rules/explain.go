@@ -50,6 +50,29 @@ var constructs = []construct{
 	{[]string{`\E`}, "", `write \Q before the text that is meant literally`},
 }
 
+// Place is where in a text that is no pattern the piece stands that could not be
+// read, in bytes; ok is false when it is no one place.
+func Place(text string) (from, to int, ok bool) {
+	_, err := syntax.Parse(text, syntax.Perl)
+	var problem *syntax.Error
+	if !errors.As(err, &problem) {
+		return 0, 0, false
+	}
+	piece := problem.Expr
+	if _, begin, known := recognise(text, piece); known {
+		piece = begin
+	}
+	if problem.Code == syntax.ErrTrailingBackslash {
+		piece = `\`[:1]
+		return len(text) - 1, len(text), true
+	}
+	from = strings.Index(text, piece)
+	if piece == "" || piece == text || from < 0 {
+		return 0, 0, false
+	}
+	return from, from + len(piece), true
+}
+
 // explain turns the parser's error into a sentence for the administrator who
 // typed the text: what was found, and what to write instead.
 func explain(text string, err error) error {

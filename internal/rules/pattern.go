@@ -97,6 +97,19 @@ func (p Pattern) Match(value string) bool {
 	return p.parsed != nil && p.regexp().MatchString(value)
 }
 
+// Find is where the pattern first matches in the value, in bytes, for showing it;
+// ok is false when it does not.
+func (p Pattern) Find(value string) (from, to int, ok bool) {
+	if p.parsed == nil {
+		return 0, 0, false
+	}
+	at := p.regexp().FindStringIndex(value)
+	if at == nil {
+		return 0, 0, false
+	}
+	return at[0], at[1], true
+}
+
 // Equal reports whether both were accepted from the same text with the same
 // options. (Comparing with == asks for the very same pattern.)
 func (p Pattern) Equal(other Pattern) bool {

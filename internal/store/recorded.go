@@ -1,16 +1,19 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"idms/internal/fault"
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/rules"
@@ -124,19 +127,55 @@ func (s *Store) RecordedPeopleAfter(ctx context.Context, recordID, after string)
 }
 
 func (s *Store) recordedPage(ctx context.Context, recordID, after string) ([]idms.Recorded, error) {
+	if after == "" { // not a UUID to compare with
+		return s.recordedWhere(ctx, "u.record_id = ?", recordID)
+	}
+	return s.recordedWhere(ctx, "u.record_id = ? AND u.id > ?", recordID, after)
+}
+
+// RecentlyRecorded are the people of a record whose assertions came last, the newest
+// first, at most so many.
+func (s *Store) RecentlyRecorded(ctx context.Context, recordID string, limit int) ([]idms.Recorded, error) {
+	var ids []string
+	err := s.read.WithContext(ctx).Raw(`SELECT u.id FROM users u JOIN recorded_assertions a ON a.user_id = u.id
+		WHERE u.record_id = ? ORDER BY a.at DESC, u.id LIMIT ?`, recordID, min(limit, peopleAtOnce)).Scan(&ids).Error
+	if err != nil || len(ids) == 0 {
+		return nil, wrap(err, "list recorded assertions")
+	}
+	people, err := s.recordedWhere(ctx, "u.id IN ?", ids)
+	slices.SortFunc(people, func(a, b idms.Recorded) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Account.ID, b.Account.ID))
+	})
+	return people, err
+}
+
+// RecordedPerson is one person of a record by username, case aside, or
+// fault.NotFound.
+func (s *Store) RecordedPerson(ctx context.Context, recordKey, username string) (idms.Recorded, error) {
+	id, err := s.UserID(ctx, recordKey, username)
+	if err != nil {
+		return idms.Recorded{}, err
+	}
+	people, err := s.recordedWhere(ctx, "u.id = ?", id)
+	if err == nil && len(people) == 0 {
+		err = fault.New(fault.NotFound, "There is no such person.")
+	}
+	if err != nil {
+		return idms.Recorded{}, err
+	}
+	return people[0], nil
+}
+
+func (s *Store) recordedWhere(ctx context.Context, where string, args ...any) ([]idms.Recorded, error) {
 	var rows []struct {
 		User   userRow `gorm:"embedded;embeddedPrefix:u_"`
 		At     int64
 		Sealed []byte
 	}
-	from, args := "u.record_id = ?", []any{recordID}
-	if after != "" { // not a UUID to compare with
-		from, args = from+" AND u.id > ?", append(args, after)
-	}
 	db := s.read.WithContext(ctx)
 	err := db.Raw(`SELECT `+userColumns+`, COALESCE(a.at, 0) AS at, a.sealed
 		FROM users u LEFT JOIN recorded_assertions a ON a.user_id = u.id
-		WHERE `+from+` ORDER BY u.id LIMIT ?`, append(args, peopleAtOnce)...).Scan(&rows).Error
+		WHERE `+where+` ORDER BY u.id LIMIT ?`, append(args, peopleAtOnce)...).Scan(&rows).Error
 	if err != nil || len(rows) == 0 {
 		return nil, wrap(err, "list people")
 	}

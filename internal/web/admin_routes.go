@@ -20,6 +20,7 @@ var recordParts = []struct{ name, path string }{
 	{"Overview", ""},
 	{"Edit", "edit"},
 	{"Apply rules now", "apply-rules"},
+	{"Rules", "rules"},
 }
 
 // adminRoutes ask for the same roles as the API does for the same things.
@@ -59,6 +60,8 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath + "/records", roles.Reader, (*Site).adminRecords},
 	{http.MethodGet, adminPath + "/records/:record", roles.Reader, (*Site).adminRecord},
 
+	{http.MethodGet, adminPath + "/records/:record/rules", roles.Reader, (*Site).adminRules},
+	{http.MethodPost, adminPath + "/records/:record/rules", roles.Editor, (*Site).adminEditRules},
 	{http.MethodPost, adminPath + "/records/:record/save", roles.Editor, (*Site).adminSaveRecord},
 	{http.MethodPost, adminPath + "/records/:record/merge", roles.Editor, (*Site).adminMergeRecord},
 

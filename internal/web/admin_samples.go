@@ -94,6 +94,8 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 
 		groupSamples,
 		auditSamples,
+
+		rulesSamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}

@@ -35,8 +35,9 @@ if (named && keyed) {
   keyed.addEventListener("input", () => { keyed.dataset.typed = keyed.value; });
 }
 
-// A form with data-keep asks before what was typed is lost.
-let unsaved = false;
+// A form with data-keep asks before what was typed is lost; with data-unsaved it
+// brings along what was typed before.
+let unsaved = document.querySelector("form[data-unsaved]") !== null;
 document.addEventListener("input", (event) => {
   if (event.target.closest("form[data-keep]")) unsaved = true;
 });
