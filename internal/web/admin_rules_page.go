@@ -148,8 +148,8 @@ func adminRulesPageOf(around adminFrame, in rulesForm, d draft) adminRulesPage {
 		adminFrame: around, form: form{in.problem}, Nav: recordNav(d.base.Key, "rules"), Name: d.base.Name, Key: d.base.Key,
 		URL: below("records", d.base.Key) + "/rules", State: recordState(d.base.State), Version: d.base.Version, Seen: in.Seen,
 		Query: in.Query, Reason: in.Reason,
-		Types: optionsOf(string(d.record.Association), option{Value: string(idms.ByRules), Label: "by these associations"},
-			option{Value: string(idms.FromDirectory), Label: "from the directory (LDAP sync)"}),
+		Types: optionsOf(string(d.record.Association), option{Value: string(idms.ByRules), Label: "by associations"},
+			option{Value: string(idms.FromDirectory), Label: "from the directory"}),
 	}
 	page.Title = "Rules of " + d.base.Name
 	if len(in.Edits) > 0 {
@@ -162,8 +162,12 @@ func adminRulesPageOf(around adminFrame, in rulesForm, d draft) adminRulesPage {
 		}
 		page.Unsaved = append(page.Unsaved, editWords(edit))
 	}
-	if d.record.Association != d.base.Association {
-		page.Unsaved = append(page.Unsaved, "Groups come "+map[idms.AssociationType]string{idms.FromDirectory: "from the directory"}[d.record.Association]+map[idms.AssociationType]string{idms.ByRules: "by the associations"}[d.record.Association])
+	if d.record.Association != d.base.Association && (d.record.Association == idms.FromDirectory || d.base.Association == idms.FromDirectory) {
+		said := "groups come by associations"
+		if d.record.Association == idms.FromDirectory {
+			said = "groups come from the directory"
+		}
+		page.Unsaved = append(page.Unsaved, said)
 	}
 	page.Lists = tablesOf(in, d)
 	if in.Open.List != "" {

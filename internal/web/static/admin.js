@@ -43,7 +43,8 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("submit", () => { unsaved = false; });
 window.addEventListener("beforeunload", (event) => {
-  if (unsaved) event.preventDefault();
+  // A browser does not ask on a page that nobody has touched, and complains.
+  if (unsaved && navigator.userActivation?.hasBeenActive !== false) event.preventDefault();
 });
 
 function greet(within) {
