@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"idms/internal/fault"
 	"idms/internal/rules"
 	"idms/internal/saml"
 )
@@ -172,6 +173,38 @@ func FuzzWhatIsRecordedIsReadBackAndNothingElseIs(f *testing.F) {
 		again, err := decodeAssertion(encodeAssertion(a))
 		if err != nil || !reflect.DeepEqual(a, again) {
 			t.Errorf("%+v is read back as %+v (%v)", a, again, err)
+		}
+	})
+}
+
+func TestWhoCameLastIsReadNewestFirstAndOnePersonByName(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		s.retention.Assertions = day
+		acme := newRecord(t, s, "acme")
+		for i, name := range []string{"ada", "bert", "cleo", "dora"} {
+			id := loggedIn(t, s, acme, name).account.ID
+			if name != "dora" { // of whom nothing is recorded
+				record(t, s, id, said, noon.Add(time.Duration(i%2)*time.Hour))
+			}
+		}
+		record(t, s, loggedIn(t, s, newRecord(t, s, "globex"), "gus").account.ID, said, noon.Add(day))
+		recent, err := s.RecentlyRecorded(ctx, acme.ID, 2)
+		must(t, err)
+		if len(recent) != 2 || recent[0].Account.Username != "bert" || recent[1].At != noon || recent[0].Assertion.Issuer != said.Issuer {
+			t.Errorf("the last two: %+v", recent)
+		}
+		none, err := s.RecentlyRecorded(ctx, NewID(), 10)
+		if err != nil || len(none) != 0 {
+			t.Errorf("of no record: %v, %v", none, err)
+		}
+		dora, err := s.RecordedPerson(ctx, "acme", "DORA")
+		if err != nil || dora.Account.Username != "dora" || !dora.At.IsZero() {
+			t.Errorf("one person: %+v, %v", dora, err)
+		}
+		for _, name := range []string{"gus", "", "\x00"} {
+			if _, err := s.RecordedPerson(ctx, "acme", name); fault.KindOf(err) != fault.NotFound {
+				t.Errorf("%q: %v", name, err)
+			}
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/rules"
+	"idms/internal/store"
 )
 
 // The rules of a record are edited in one form without anything being saved: every
@@ -185,15 +186,15 @@ func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
 
 // editable is a record that has rules, or fault.NotFound in words that do not repeat
 // what was asked for.
-func (s *Site) editable(ctx context.Context, key string) (idms.Record, error) {
+func (s *Site) editable(ctx context.Context, key string) (store.Edition, error) {
 	if key == idms.LocalKey {
-		return idms.Record{}, fault.New(fault.NotFound, "The built-in record has no rules: local people belong to it, and nobody changes it.")
+		return store.Edition{}, fault.New(fault.NotFound, "The built-in record has no rules: local people belong to it, and nobody changes it.")
 	}
-	record, err := s.Flow.Store.Record(ctx, key)
+	edition, err := s.Flow.Store.Edition(ctx, key)
 	if fault.KindOf(err) == fault.NotFound {
-		return idms.Record{}, fault.New(fault.NotFound, "There is no such record any more.")
+		return store.Edition{}, fault.New(fault.NotFound, "There is no such record any more.")
 	}
-	return record, err
+	return edition, err
 }
 
 func number(text string) int {
@@ -503,7 +504,7 @@ func textIn(values url.Values, list string) idms.RuleText {
 // arrows are what stands between a pattern and what it gives, in a list of many.
 var arrows = []string{"→", "=>", "->", "\t"}
 
-// levelWordsOf are the ways in which people write levels.
+// levelsTyped are the ways in which people write levels.
 var levelsTyped = map[string]string{
 	"full": "full", "full access": "full", "restricted": "restricted", "none": "none", "no access": "none",
 }
