@@ -90,13 +90,6 @@ func (h *house) version(t *testing.T, key string) int {
 	return edition.Version
 }
 
-func (h *house) record(t *testing.T, key string) idms.Record {
-	t.Helper()
-	record, err := h.store.Record(t.Context(), key)
-	check(t, err)
-	return record
-}
-
 // An editor whose access rule takes something away sees from whom, now and then, and
 // saves that and nothing else.
 func TestAChangedRuleIsRehearsedBeforeItIsSavedS43(t *testing.T) {
