@@ -29,8 +29,8 @@ import (
 // hundred rules at a time. One rule is open for typing at once; it becomes an edit
 // when it is put into its list, or when something else is opened or saved.
 
-// ruleLists are the lists of rules in the order of a login.
-var ruleLists = []string{validationRules, accessRules, associations}
+// editedLists are the lists of rules in the order of a login.
+var editedLists = []string{validationRules, accessRules, associations}
 
 // Bounds of one form.
 const (
@@ -161,7 +161,7 @@ func newRule(list string) openRule {
 	return open
 }
 
-func isRuleList(name string) bool { return slices.Contains(ruleLists, name) }
+func isRuleList(name string) bool { return slices.Contains(editedLists, name) }
 
 // adminRules shows the rules of a record.
 func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
@@ -171,7 +171,7 @@ func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	in := rulesForm{Seen: record.Version, Query: queried(c, "q"), Pages: map[string]int{}}
-	for _, list := range ruleLists {
+	for _, list := range editedLists {
 		in.Pages[list] = max(0, number(c.QueryParam("page."+list)))
 	}
 	d, err := s.draft(ctx, record.Key, in)
@@ -448,7 +448,7 @@ func readRules(values url.Values, present int) (rulesForm, error) {
 			return in, broken
 		}
 	}
-	for _, list := range ruleLists {
+	for _, list := range editedLists {
 		in.Pages[list] = max(0, number(values.Get("page."+list)))
 	}
 	if list := values.Get("rule.list"); isRuleList(list) {

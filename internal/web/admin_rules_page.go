@@ -217,8 +217,8 @@ func editWords(edit idms.RuleEdit) string {
 
 func tablesOf(in rulesForm, d draft) []rulesTable {
 	defaults := d.record.Defaults()
-	tables := make([]rulesTable, len(ruleLists))
-	for i, list := range ruleLists {
+	tables := make([]rulesTable, len(editedLists))
+	for i, list := range editedLists {
 		names := listNames[list]
 		all := d.document.Rules(list)
 		table := rulesTable{Name: list, Title: names.title, Add: names.add, Total: len(all),
