@@ -85,21 +85,18 @@ func (a *API) compareVersions(ctx context.Context, in *struct {
 	From int    `query:"from" required:"true" minimum:"1" maximum:"2147483647"`
 	To   int    `query:"to" required:"true" minimum:"1" maximum:"2147483647"`
 }) (*comparisonAnswer, error) {
-	var documents [2][]byte
+	var sides [2]idms.Record
 	for i, number := range []int{in.From, in.To} {
-		record, err := a.version(ctx, in.Key, number)
-		if err != nil {
-			return nil, err
-		}
-		if documents[i], err = record.MarshalDocument(); err != nil {
+		var err error
+		if sides[i], err = a.version(ctx, in.Key, number); err != nil {
 			return nil, err
 		}
 	}
-	changes, err := audit.Diff(documents[0], documents[1])
+	changes, err := idms.Changes(sides[0], sides[1])
 	if err != nil {
 		return nil, err
 	}
-	return &comparisonAnswer{comparison{in.From, in.To, shown(changes)}}, nil
+	return &comparisonAnswer{comparison{in.From, in.To, orEmpty(changes)}}, nil
 }
 
 func (a *API) restoreVersion(ctx context.Context, in *struct {

@@ -43,8 +43,10 @@ type How struct {
 	// fault.Conflict, with ErrChanged in its chain.
 	Seen map[string]int
 
-	// restoring makes no record that is not there.
-	restoring bool
+	// Restoring says that the records are former versions of themselves: what their
+	// metadata addresses have said since is taken back too, and read anew. No record
+	// is made that is not there.
+	Restoring bool
 }
 
 // Applied says what a file changed, in the file's order; what was pruned comes
@@ -136,15 +138,15 @@ func (s *Store) ApplyWith(ctx context.Context, file idms.File, by Author, how Ho
 		}
 		for _, record := range file.Records {
 			before, there := current[record.Key]
-			if how.restoring && !there {
+			if how.Restoring && !there {
 				return noRecord(record.Key)
 			}
-			if there && how.restoring {
+			if there && how.Restoring {
 				if err := tx.forgetSource(before.ID); err != nil {
 					return err
 				}
 			}
-			if there && !how.restoring && record.SAML.MetadataURL != "" {
+			if there && !how.Restoring && record.SAML.MetadataURL != "" {
 				former, err := before.record()
 				if err != nil {
 					return err
@@ -197,7 +199,7 @@ func (s *Store) Restore(ctx context.Context, key string, version int, by Author,
 	if err := record.Check().Err(); err != nil {
 		return Applied{}, err
 	}
-	how.Prune, how.restoring = false, true
+	how.Prune, how.Restoring = false, true
 	return s.ApplyWith(ctx, idms.File{Records: []idms.Record{record}}, by, how)
 }
 
@@ -234,7 +236,7 @@ func (s *Store) keysFor(ctx context.Context, list []idms.Record, now time.Time, 
 	keys := map[string]saml.Key{}
 	var last saml.Key
 	for _, record := range list {
-		if there[record.Key] || how.restoring {
+		if there[record.Key] || how.Restoring {
 			continue
 		}
 		if !how.DryRun || last.Private == nil {

@@ -577,3 +577,6 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 	}
 	return list, next, nil
 }
+
+// BeforeVersion is the cursor of [Store.VersionsPage] for the versions before one.
+func BeforeVersion(number int) string { return cursorOf(strconv.Itoa(number)) }

@@ -102,10 +102,15 @@ func (s *Store) Records(ctx context.Context) ([]idms.Record, error) {
 }
 
 // Connections are all records as far as they speak of the provider and the
-// directory, by key, the built-in one excepted. It costs a small part of Records.
-func (s *Store) Connections(ctx context.Context) ([]idms.Connection, error) {
+// directory, by key, the built-in one excepted; of keys that are named, those alone.
+// It costs a small part of Records.
+func (s *Store) Connections(ctx context.Context, keys ...string) ([]idms.Connection, error) {
+	statement, args := inForce+` AND r.key <> ?`, []any{idms.LocalKey}
+	if len(keys) > 0 {
+		statement, args = statement+` AND r.key IN ?`, append(args, keys)
+	}
 	var rows []documentRow
-	err := s.read.WithContext(ctx).Raw(inForce+` AND r.key <> ? ORDER BY r.key`, idms.LocalKey).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw(statement+` ORDER BY r.key`, args...).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "read records")
 	}

@@ -20,77 +20,154 @@ var ourPurpose = map[store.KeyPart]string{
 
 const providerSigns = "provider: signs responses"
 
+// Standing is what a list says of a record's connection to its provider.
+type Standing struct {
+	Certificates []Certificate // the first to end comes first
+	// FromDirectory is true when the groups of its people come from a directory.
+	FromDirectory bool
+}
+
+// Standings are those of records in these versions, by key. What a version says of
+// itself is read once.
+func (u *Upkeep) Standings(ctx context.Context, of []store.Edition) (map[string]Standing, error) {
+	uses, err := u.Store.CertificateUses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var unread []string
+	for _, one := range of {
+		if _, ok := u.remembered(one.ID, one.Version); !ok {
+			unread = append(unread, one.Key)
+		}
+	}
+	if len(unread) > 0 {
+		fresh, err := u.Store.Connections(ctx, unread...)
+		if err != nil {
+			return nil, err
+		}
+		for _, record := range fresh {
+			if _, err := u.connect(ctx, record); err != nil {
+				return nil, err
+			}
+		}
+	}
+	now := u.Clock()
+	all := make(map[string]Standing, len(of))
+	for _, one := range of {
+		// A version that came meanwhile is read by the next who asks.
+		known, _ := u.remembered(one.ID, 0)
+		all[one.Key] = Standing{known.lines(one.Key, one.Name, uses[one.ID], now), known.fromDirectory}
+	}
+	return all, nil
+}
+
 func (u *Upkeep) certificatesOf(ctx context.Context, record idms.Connection, uses map[string]store.CertificateUse, now time.Time) ([]Certificate, error) {
-	var list []Certificate
-	line := func(purpose string, ours bool, certificate *x509.Certificate) {
-		left := certificate.NotAfter.Sub(now)
-		fingerprint := saml.Fingerprint(certificate)
-		list = append(list, Certificate{
-			Record: record.Key, Name: record.Name, Purpose: purpose, Ours: ours,
-			Subject: certificate.Subject.String(), Fingerprint: fingerprint,
-			NotBefore: certificate.NotBefore.UTC(), NotAfter: certificate.NotAfter.UTC(), Used: uses[fingerprint].Used,
-			DaysLeft: days(left), Warn: warning(left),
-		})
+	known, err := u.connect(ctx, record)
+	if err != nil {
+		return nil, err
+	}
+	return known.lines(record.Key, record.Name, uses, now), nil
+}
+
+// connection is what is remembered of one version of a record: a change of keys or
+// metadata makes another. To read a key it is opened, metadata is parsed, and
+// monitoring asks for all of them every few seconds.
+type connection struct {
+	version       int
+	fromDirectory bool
+	certificates  []held // the first to end comes first
+}
+
+// held is one certificate of a record.
+type held struct {
+	purpose     string
+	ours        bool
+	certificate *x509.Certificate
+	fingerprint string
+}
+
+// remembered is what is known of a record; version 0 is any.
+func (u *Upkeep) remembered(recordID string, version int) (connection, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	have, ok := u.connections[recordID]
+	return have, ok && (version == 0 || have.version == version)
+}
+
+// connect reads what a record says of its connection, unless it is known.
+func (u *Upkeep) connect(ctx context.Context, record idms.Connection) (connection, error) {
+	if have, ok := u.remembered(record.ID, record.Version); ok {
+		return have, nil
+	}
+	fresh := connection{version: record.Version, fromDirectory: record.Association == idms.FromDirectory && record.Directory != nil}
+	hold := func(purpose string, ours bool, certificate *x509.Certificate) {
+		fresh.certificates = append(fresh.certificates, held{purpose, ours, certificate, saml.Fingerprint(certificate)})
 	}
 	// A draft may not say yet who its provider is.
 	if idp, err := record.SAML.IdP(); err == nil {
 		for _, certificate := range idp.Certificates {
-			line(providerSigns, false, certificate)
+			hold(providerSigns, false, certificate)
 		}
 	}
 	for _, text := range record.SAML.MetadataCertificates {
 		pinned, err := saml.ParseCertificates(text)
 		if err != nil {
-			return nil, err
+			return connection{}, err
 		}
 		for _, certificate := range pinned {
-			line("provider: signs its metadata", false, certificate)
+			hold("provider: signs its metadata", false, certificate)
 		}
-	}
-	own, err := u.ourCertificates(ctx, record)
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range own.list {
-		line(ourPurpose[one.part], true, one.certificate)
-	}
-	slices.SortStableFunc(list, func(a, b Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-	return list, nil
-}
-
-// ourCertificates are those of one version of a record: a change of keys makes
-// another.
-type ourCertificates struct {
-	version int
-	list    []ourCertificate
-}
-
-type ourCertificate struct {
-	part        store.KeyPart
-	certificate *x509.Certificate
-}
-
-// ourCertificates remembers them: to read one, the key around it is opened, and
-// monitoring asks for all of them every few seconds.
-func (u *Upkeep) ourCertificates(ctx context.Context, record idms.Connection) (ourCertificates, error) {
-	u.mu.Lock()
-	have, ok := u.ours[record.ID]
-	u.mu.Unlock()
-	if ok && have.version == record.Version {
-		return have, nil
 	}
 	ring, err := u.Store.SPKeyring(ctx, record.ID)
 	if err != nil {
-		return ourCertificates{}, err
+		return connection{}, err
 	}
-	fresh := ourCertificates{version: record.Version}
 	for _, key := range ring {
-		fresh.list = append(fresh.list, ourCertificate{key.Part, key.Certificate})
+		hold(ourPurpose[key.Part], true, key.Certificate)
 	}
+	slices.SortStableFunc(fresh.certificates, func(a, b held) int { return a.certificate.NotAfter.Compare(b.certificate.NotAfter) })
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.ours[record.ID] = fresh
+	u.connections[record.ID] = fresh
 	return fresh, nil
+}
+
+// lines are the certificates as the page of certificates has them.
+func (c connection) lines(key, name string, uses map[string]store.CertificateUse, now time.Time) []Certificate {
+	var list []Certificate
+	for _, one := range c.certificates {
+		left := one.certificate.NotAfter.Sub(now)
+		list = append(list, Certificate{
+			Record: key, Name: name, Purpose: one.purpose, Ours: one.ours,
+			Subject: one.certificate.Subject.String(), Fingerprint: one.fingerprint,
+			NotBefore: one.certificate.NotBefore.UTC(), NotAfter: one.certificate.NotAfter.UTC(), Used: uses[one.fingerprint].Used,
+			DaysLeft: days(left), Warn: warning(left),
+		})
+	}
+	return list
+}
+
+// Pressing is the certificate of a record that ends first without another that could
+// take its place: the last one of the provider's to end, or ours that signs. It is
+// false when nothing ends within 60 days.
+func Pressing(list []Certificate) (first Certificate, ok bool) {
+	var theirs, ours Certificate
+	for _, one := range list {
+		switch one.Purpose {
+		case providerSigns:
+			if theirs.NotAfter.Before(one.NotAfter) {
+				theirs = one
+			}
+		case ourPurpose[store.CurrentKey]:
+			ours = one
+		}
+	}
+	for _, one := range []Certificate{theirs, ours} {
+		if one.Fingerprint != "" && one.Warn > 0 && (!ok || one.NotAfter.Before(first.NotAfter)) {
+			first, ok = one, true
+		}
+	}
+	return first, ok
 }
 
 // days are whole days, rounded down.

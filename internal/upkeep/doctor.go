@@ -40,16 +40,9 @@ const maxClockDifference = 3 * time.Minute
 // says of each check what it found. It reads metadata addresses and changes
 // nothing.
 func (u *Upkeep) Examine(ctx context.Context, only string) ([]Finding, error) {
-	records, err := u.Store.Records(ctx)
+	records, err := u.toExamine(ctx, only)
 	if err != nil {
 		return nil, err
-	}
-	if only != "" {
-		one, err := u.Store.Record(ctx, only)
-		if err != nil {
-			return nil, err
-		}
-		records = []idms.Record{one}
 	}
 	uses, err := u.Store.CertificateUses(ctx)
 	if err != nil {
@@ -79,6 +72,14 @@ func (u *Upkeep) Examine(ctx context.Context, only string) ([]Finding, error) {
 		all = append(all, e.findings...)
 	}
 	return all, nil
+}
+
+func (u *Upkeep) toExamine(ctx context.Context, only string) ([]idms.Record, error) {
+	if only == "" {
+		return u.Store.Records(ctx)
+	}
+	one, err := u.Store.Record(ctx, only)
+	return []idms.Record{one}, err
 }
 
 // examination is the findings of one record.

@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"encoding/pem"
 	"time"
 
 	"idms/internal/fault"
@@ -20,6 +21,7 @@ type Key struct {
 	Since       time.Time // it has played this part
 	Fingerprint string    // of its certificate, SHA-256
 	NotAfter    time.Time
+	PEM         []byte // the certificate, which is public
 }
 
 // Keys are a record's own SAML keys: the current one, the next, the former ones.
@@ -34,7 +36,8 @@ func (u *Upkeep) Keys(ctx context.Context, recordKey string) ([]Key, error) {
 	}
 	keys := make([]Key, len(ring))
 	for i, key := range ring {
-		keys[i] = Key{Part: key.Part, Since: key.Since, Fingerprint: saml.Fingerprint(key.Certificate), NotAfter: key.Certificate.NotAfter}
+		keys[i] = Key{Part: key.Part, Since: key.Since, Fingerprint: saml.Fingerprint(key.Certificate), NotAfter: key.Certificate.NotAfter,
+			PEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: key.Certificate.Raw})}
 	}
 	return keys, nil
 }
@@ -100,6 +103,9 @@ type Certificate struct {
 	Warn        int       // 60, 30, 14, 7 or 1: it ends within so many days; 0 is no warning
 }
 
+// Signs is true of a certificate by which the provider signs responses.
+func (c Certificate) Signs() bool { return c.Purpose == providerSigns }
+
 // warnAt are the days before a certificate's end on which people are told.
 var warnAt = [...]int{1, 7, 14, 30, 60}
 
@@ -117,22 +123,17 @@ func warning(left time.Duration) int {
 // Certificates are those of all records: the providers', by which responses are
 // verified, and our own. By record; the first to end comes first within it.
 func (u *Upkeep) Certificates(ctx context.Context) ([]Certificate, error) {
-	records, err := u.Store.Connections(ctx)
+	records, err := u.Store.AllEditions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	uses, err := u.Store.CertificateUses(ctx)
+	standings, err := u.Standings(ctx, records)
 	if err != nil {
 		return nil, err
 	}
-	now := u.Clock()
 	var list []Certificate
 	for _, record := range records {
-		own, err := u.certificatesOf(ctx, record, uses[record.ID], now)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, own...)
+		list = append(list, standings[record.Key].Certificates...)
 	}
 	return list, nil
 }

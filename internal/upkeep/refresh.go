@@ -84,7 +84,7 @@ func (u *Upkeep) RefreshBy(ctx context.Context, key string, by store.Author) (Re
 		}
 		result = stage(have, reading, evidence{trusted: trusted, used: used, keep: u.KeepUsed, now: now})
 	} else {
-		result.changes = differences(have, reading)
+		result.changes = idms.ProviderChanges(have, reading)
 	}
 	var events []audit.Event
 	var changed *idms.Record
@@ -216,7 +216,7 @@ func (u *Upkeep) Approve(ctx context.Context, key string, seen time.Time, by sto
 	if err != nil {
 		return nil, err
 	}
-	changes := differences(have, reading.IdP)
+	changes := idms.ProviderChanges(have, reading.IdP)
 	if record.SAML.Issuer != "" {
 		record.SAML.Issuer = reading.IdP.EntityID
 	}

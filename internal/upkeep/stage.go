@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"idms/internal/audit"
+	"idms/internal/idms"
 	"idms/internal/saml"
 )
 
@@ -38,7 +39,7 @@ type staged struct {
 // are still signed with it waits too: it may be a mistake.
 func stage(have, found saml.IdP, e evidence) staged {
 	if have.EntityID != found.EntityID {
-		return staged{next: have, waits: differences(have, found)}
+		return staged{next: have, waits: idms.ProviderChanges(have, found)}
 	}
 	next := have
 	next.NameIDFormats, next.WantRequestsSigned = found.NameIDFormats, found.WantRequestsSigned
@@ -49,7 +50,7 @@ func stage(have, found saml.IdP, e evidence) staged {
 		next.Logout, next.LogoutAnswers = found.Logout, found.LogoutAnswers
 	}
 	next.Certificates = stageCertificates(have.Certificates, found.Certificates, e)
-	return staged{next: next, changes: differences(have, next), waits: differences(next, found)}
+	return staged{next: next, changes: idms.ProviderChanges(have, next), waits: idms.ProviderChanges(next, found)}
 }
 
 // stageCertificates are the new ones when they are trusted, those that stay, and
@@ -96,57 +97,4 @@ func hostOf(address string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
-}
-
-// differences tells what is not the same of two states of a provider: a value
-// that changed, one line for each certificate, address and format that came or
-// went. Order counts for nothing.
-func differences(from, to saml.IdP) []audit.Change {
-	var all []audit.Change
-	if from.EntityID != to.EntityID {
-		all = append(all, audit.Change{Field: "issuer", From: from.EntityID, To: to.EntityID})
-	}
-	list := func(field string, from, to []string) {
-		for _, value := range from {
-			if !slices.Contains(to, value) {
-				all = append(all, audit.Change{Field: field, From: value})
-			}
-		}
-		for _, value := range to {
-			if !slices.Contains(from, value) {
-				all = append(all, audit.Change{Field: field, To: value})
-			}
-		}
-	}
-	list("sso_url", endpoints(from.SSO), endpoints(to.SSO))
-	list("slo_url", endpoints(from.Logout), endpoints(to.Logout))
-	list("slo_answer_url", endpoints(answers(from)), endpoints(answers(to)))
-	list("certificates", certificates(from.Certificates), certificates(to.Certificates))
-	list("name_id_formats", from.NameIDFormats, to.NameIDFormats)
-	if from.WantRequestsSigned != to.WantRequestsSigned {
-		words := map[bool]string{true: "true", false: "false"}
-		all = append(all, audit.Change{Field: "want_requests_signed", From: words[from.WantRequestsSigned], To: words[to.WantRequestsSigned]})
-	}
-	return all
-}
-
-// answers are the addresses for answers that are not those for requests too.
-func answers(p saml.IdP) []saml.Endpoint {
-	return slices.DeleteFunc(slices.Clone(p.LogoutAnswers), func(one saml.Endpoint) bool { return slices.Contains(p.Logout, one) })
-}
-
-func endpoints(list []saml.Endpoint) []string {
-	var all []string
-	for _, endpoint := range list {
-		all = append(all, endpoint.URL+" ("+string(endpoint.Binding)+")")
-	}
-	return all
-}
-
-func certificates(list []*x509.Certificate) []string {
-	var all []string
-	for _, certificate := range list {
-		all = append(all, saml.Fingerprint(certificate))
-	}
-	return all
 }

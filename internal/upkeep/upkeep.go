@@ -38,9 +38,9 @@ type Config struct {
 type Upkeep struct {
 	Config
 
-	mu   sync.Mutex
-	ours map[string]ourCertificates // by the record's ID
+	mu          sync.Mutex
+	connections map[string]connection // by the record's ID
 }
 
 // New returns the upkeep of a store's records.
-func New(c Config) *Upkeep { return &Upkeep{Config: c, ours: map[string]ourCertificates{}} }
+func New(c Config) *Upkeep { return &Upkeep{Config: c, connections: map[string]connection{}} }

@@ -35,6 +35,7 @@ type carried struct {
 	Typed     string // Fields, as one text
 	Fields    []saml.Field
 	Back      string
+	Restoring bool
 }
 
 func (in intent) carried() (carried, error) {
@@ -44,7 +45,7 @@ func (in intent) carried() (carried, error) {
 	}
 	on := carried{
 		Key: in.Record.Key, Candidate: string(candidate), Seen: in.Seen, Then: in.Then, Reason: in.Reason,
-		From: in.From, Typed: in.Typed.Encode(), Back: in.Back,
+		From: in.From, Typed: in.Typed.Encode(), Back: in.Back, Restoring: in.Restoring,
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.Typed)) {
 		for _, value := range in.Typed[name] {

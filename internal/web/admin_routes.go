@@ -12,6 +12,7 @@ var adminSections = []struct{ name, path string }{
 	{"People", "people"},
 	{"Identity management systems", "records"},
 	{"Groups", "groups"},
+	{"Certificates and keys", "certificates"},
 	{"Audit", "audit"},
 }
 
@@ -21,6 +22,8 @@ var recordParts = []struct{ name, path string }{
 	{"Edit", "edit"},
 	{"Apply rules now", "apply-rules"},
 	{"Rules", "rules"},
+	{"Versions", "versions"},
+	{"Certificates and keys", "certificates"},
 }
 
 // adminRoutes ask for the same roles as the API does for the same things.
@@ -59,6 +62,27 @@ var adminRoutes = []adminRoute{
 
 	{http.MethodGet, adminPath + "/records", roles.Reader, (*Site).adminRecords},
 	{http.MethodGet, adminPath + "/records/:record", roles.Reader, (*Site).adminRecord},
+	// A provider is asked.
+	{http.MethodPost, adminPath + "/records/:record/metadata/read", roles.Editor, (*Site).adminReadMetadata},
+	{http.MethodPost, adminPath + "/records/:record/metadata/approve", roles.Editor, (*Site).adminApproveMetadata},
+	{http.MethodGet, adminPath + "/records/:record/examine", roles.Editor, (*Site).adminExamine},
+	{http.MethodPost, adminPath + "/records/:record/examine", roles.Editor, (*Site).adminDoExamine},
+	{http.MethodGet, adminPath + "/records/:record/switch-on", roles.Editor, (*Site).adminSwitchOn},
+	{http.MethodPost, adminPath + "/records/:record/switch-on", roles.Editor, (*Site).adminDoSwitchOn},
+	{http.MethodGet, adminPath + "/records/:record/disable", roles.Editor, (*Site).adminDisable},
+	{http.MethodPost, adminPath + "/records/:record/disable", roles.Editor, (*Site).adminDoDisable},
+	// Its people go with it.
+	{http.MethodGet, adminPath + "/records/:record/delete", roles.Owner, (*Site).adminDelete},
+	{http.MethodPost, adminPath + "/records/:record/delete", roles.Owner, (*Site).adminDoDelete},
+	{http.MethodGet, adminPath + "/records/:record/versions", roles.Reader, (*Site).adminVersions},
+	{http.MethodGet, adminPath + "/records/:record/versions/compare", roles.Reader, (*Site).adminCompare},
+	{http.MethodGet, adminPath + "/records/:record/versions/:version", roles.Reader, (*Site).adminVersion},
+	{http.MethodPost, adminPath + "/records/:record/versions/:version/restore", roles.Editor, (*Site).adminRestore},
+	{http.MethodGet, adminPath + "/records/:record/certificates", roles.Reader, (*Site).adminRecordKeys},
+	{http.MethodGet, adminPath + "/records/:record/certificates/:fingerprint", roles.Reader, (*Site).adminCertificateFile},
+	{http.MethodPost, adminPath + "/records/:record/keys/announce", roles.Editor, (*Site).adminAnnounceKey},
+	{http.MethodPost, adminPath + "/records/:record/keys/switch", roles.Editor, (*Site).adminSwitchKey}, // forced: an owner
+	{http.MethodPost, adminPath + "/records/:record/keys/retire", roles.Editor, (*Site).adminRetireKey}, // forced: an owner
 
 	{http.MethodGet, adminPath + "/records/:record/rules", roles.Reader, (*Site).adminRules},
 	{http.MethodPost, adminPath + "/records/:record/rules", roles.Editor, (*Site).adminEditRules},
@@ -80,6 +104,8 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, adminPath + "/groups/:group/left-behind", roles.Editor, (*Site).adminSettle},
 	{http.MethodGet, leftPath, roles.Reader, (*Site).adminLeftBehind},
 	{http.MethodPost, leftPath, roles.Editor, (*Site).adminSettle},
+
+	{http.MethodGet, adminPath + "/certificates", roles.Reader, (*Site).adminCertificates},
 
 	{http.MethodGet, adminPath + "/audit", roles.Reader, (*Site).adminAudit},
 

@@ -96,6 +96,8 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 		auditSamples,
 
 		rulesSamples,
+
+		recordSamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}
@@ -196,6 +198,34 @@ func readingSamples(s sampling) []sample {
 	cut := record
 	cut.Cut, cut.More = true, true
 
+	groupList := adminGroupsPage{adminFrame: framed("Groups", "groups", roles.Reader)}
+	noGroups := groupList
+	for _, one := range []groups.Group{{Key: "platform", Name: "Platform team"}, {Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}} {
+		groupList.Groups = append(groupList.Groups, groupRowOf(one))
+	}
+	group := func(of groups.Group, members []store.Member, pointers []groups.Pointer) adminGroupPage {
+		return adminGroupPageOf(framed("Group", "groups", roles.Reader), of, members, pointers)
+	}
+
+	trail := adminAuditPage{adminFrame: framed("Audit", "audit", roles.Editor)}
+	nothing, notFound := trail, trail
+	notFound.Action, notFound.Alarms, notFound.From = "nothing_such", true, "yesterday"
+	notFound.Problem = "“yesterday” is no instant. Write one like 2026-03-01T12:00, in UTC."
+	for _, one := range []audit.Event{
+		{At: now, Action: audit.BackDoorUsed, Alarm: true, User: id, Address: "192.0.2.7"},
+		{At: now, Action: audit.RecordChanged, Who: "grace", Record: "acme", Reason: "the new pattern", Changes: []audit.Change{
+			{Field: "access_rules[cloud-admins].pattern", From: "^cloud$", To: "^cloud-admins$"}, {Field: "name", To: "Acme"}, {Field: "saml.audience", From: "urn:x"}}},
+		{At: now, Action: audit.MemberAdded, Who: "grace", User: id, Group: "platform"},
+		{At: now, Action: audit.LoginRefused, Record: "acme", Trace: refused, Code: trace.AudienceMismatch, Address: "2001:db8::7"},
+		{At: now, Action: audit.JobFailed, Alarm: true, Who: "system", Reason: strings.Repeat("unbroken", 30)},
+	} {
+		username := ""
+		if one.User != "" {
+			username = "ada"
+		}
+		trail.Events = append(trail.Events, eventRowOf(one, username, true))
+	}
+
 	return []sample{
 		{"admin-logins", http.StatusOK, full.withOptions()},
 		{"admin-logins-none", http.StatusOK, none.withOptions()},
@@ -216,5 +246,15 @@ func readingSamples(s sampling) []sample {
 		{"admin-records-none", http.StatusOK, noRecords},
 		{"admin-record", http.StatusOK, record},
 		{"admin-record-cut", http.StatusOK, cut},
+
+		{"admin-groups", http.StatusOK, groupList},
+		{"admin-groups-none", http.StatusOK, noGroups},
+		{"admin-group", http.StatusOK, group(groups.Group{Key: "platform", Name: "Platform team"},
+			[]store.Member{{Listed: store.Listed{Account: account, Record: acme}, Sources: []groups.Source{source, byHand}}, {Listed: novel, Sources: []groups.Source{source}}},
+			[]groups.Pointer{{Record: "acme", Rule: "platform"}})},
+		{"admin-group-empty", http.StatusOK, group(groups.Group{Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}, nil, nil)},
+		{"admin-audit", http.StatusOK, trail},
+		{"admin-audit-none", http.StatusOK, nothing},
+		{"admin-audit-nothing-found", http.StatusUnprocessableEntity, notFound},
 	}
 }

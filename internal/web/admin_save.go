@@ -38,6 +38,11 @@ type proposal struct {
 	// the form that was posted, with everything that was typed into it; a form that was
 	// a button alone goes to Then.
 	Back string
+	// Restoring says that the record is a former version of itself (store.How).
+	Restoring bool
+	// Told says that its author has read on a page of its own what this does to whom,
+	// and pressed the button there: nothing is rehearsed and shown once more.
+	Told bool
 }
 
 // propose checks, tries and rehearses a record over the version that its author has
@@ -111,7 +116,7 @@ func (s *Site) carryOut(c echo.Context, who login.Visitor, in intent) error {
 		}
 		in.Record = file.Records[0]
 	}
-	how := store.How{Seen: map[string]int{in.Record.Key: in.Seen}, DryRun: true}
+	how := store.How{Seen: map[string]int{in.Record.Key: in.Seen}, Restoring: in.Restoring, DryRun: true}
 	tried, err := s.Flow.Store.ApplyWith(ctx, file, by, how)
 	switch {
 	case errors.Is(err, store.ErrChanged):
@@ -123,9 +128,11 @@ func (s *Site) carryOut(c echo.Context, who login.Visitor, in intent) error {
 	case !tried.Any():
 		return done(c, in.Then, "unchanged")
 	}
-	told, err := s.rehearse(ctx, in, tried.Records[0])
-	if err != nil {
-		return err
+	var told consequences
+	if !in.Told {
+		if told, err = s.rehearse(ctx, in, tried.Records[0]); err != nil {
+			return err
+		}
 	}
 	if told.Any() && (in.Shown != told.digest || told.Grave && !in.Confirmed) {
 		return s.showRehearsal(c, who, in, told)
@@ -322,6 +329,7 @@ func readIntent(c echo.Context) (intent, fault.Problems, error) {
 		proposal: proposal{Reason: strings.TrimSpace(clip(maxReason, values.Get("reason"))), Then: ownAddress(values.Get("then"), home)},
 		Shown:    values.Get("shown"), Confirmed: values.Get("confirmed") == "yes",
 	}
+	in.Restoring = values.Get("restoring") == "yes"
 	in.Seen, err = strconv.Atoi(values.Get("seen"))
 	if err != nil || in.Seen < 0 {
 		problems.Add("", "The form does not say which version of the record it was made for. Open the record again.")

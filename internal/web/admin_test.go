@@ -10,6 +10,7 @@ import (
 
 	"idms/internal/demo"
 	"idms/internal/roles"
+	"idms/internal/saml"
 	"idms/internal/store"
 	"idms/internal/users"
 	"idms/internal/web"
@@ -269,9 +270,6 @@ func TestARecordsPageHasTheAddressesThatTheServiceAnswersAt(t *testing.T) {
 	if !strings.Contains(text, "key: acme") || !strings.Contains(text, "access_rules:") || strings.Contains(text, "PRIVATE") {
 		t.Errorf("the values are:\n%.600s", text)
 	}
-	if p.page.Find("#versions").Parent().Find("tbody tr").Length() != 1 {
-		t.Error("the version is missing")
-	}
 }
 
 func TestTheAuditShowsWhatWasChangedAndMarksAlarms(t *testing.T) {
@@ -353,7 +351,11 @@ func TestEveryAdminRouteAsksForItsRole(t *testing.T) {
 	nobody.logIn(t, demo.Acme, "layla", "password")
 	h.visitor(t).logIn(t, demo.Acme, "ada", "card") // whose sessions end
 	id := h.account(t, demo.Acme, "ada")
-	fill := strings.NewReplacer(":ref", reference, ":user", id, ":record", demo.Acme, ":group", "platform", ":session", store.NewID())
+	acme, err := h.store.Edition(t.Context(), demo.Acme)
+	check(t, err)
+	keys, err := h.store.SPKeyring(t.Context(), acme.ID)
+	check(t, err)
+	fill := strings.NewReplacer(":version", "1", ":fingerprint", saml.Fingerprint(keys[0].Certificate), ":ref", reference, ":user", id, ":record", demo.Acme, ":group", "platform", ":session", store.NewID())
 
 	h.firstOwner(t)
 	who := []struct {

@@ -28,4 +28,13 @@ var notices = map[string]string{
 	"group-deleted": "The group is deleted, and its members are out of it.",
 	"left-remove":   "What deleted associations left is removed.",
 	"left-adopt":    "What deleted associations left is yours now: these memberships are by your hand.",
+
+	"record_deleted":    "The record is deleted, with its people. The audit trail keeps what was.",
+	"metadata_same":     "The metadata was read. It says what it said before.",
+	"metadata_taken":    "The metadata was read, and what was new in it is taken over.",
+	"metadata_waits":    "The metadata was read. Something in it waits for approval.",
+	"metadata_approved": "The metadata is approved, and counts from the next login on.",
+	"key_announced":     "The next key is announced. Let the provider know it, and switch in two days at the earliest.",
+	"key_switched":      "The next key signs from now on. Retire the former one in two days at the earliest.",
+	"key_retired":       "The key is gone. What is encrypted for it is refused from now on.",
 }
