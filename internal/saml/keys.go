@@ -155,6 +155,19 @@ func (k Key) PEM() []byte {
 	return out.Bytes()
 }
 
+// KeyCertificate is the certificate of a key that [Key.PEM] wrote, without reading the
+// private key: that takes much longer, and nobody needs it to see when the certificate
+// ends.
+func KeyCertificate(text []byte) (*x509.Certificate, error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
+	key, err := ParseKey(text)
+	return key.Certificate, err
+}
+
 // plainCertificate depends on nothing but the key. RFC 5280 4.1.2.5 has
 // 9999-12-31T23:59:59Z for a certificate without an end.
 func plainCertificate(private *rsa.PrivateKey) (*x509.Certificate, error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
@@ -68,6 +69,35 @@ func (s *Store) SPKeys(ctx context.Context, recordID string) ([]saml.Key, error)
 		keys[i] = key.Key
 	}
 	return keys, nil
+}
+
+// SPCertificate is that of one of a record's own SAML keys.
+type SPCertificate struct {
+	Part        KeyPart
+	Certificate *x509.Certificate
+}
+
+// SPCertificates are those of the own keys of many records, by the record's ID, read
+// by one statement.
+func (s *Store) SPCertificates(ctx context.Context, recordIDs []string) (map[string][]SPCertificate, error) {
+	var rows []secretRow
+	err := s.read.WithContext(ctx).Order("record_id, n").Find(&rows, "record_id IN ? AND purpose = ?", recordIDs, purposeSPKey).Error
+	if err != nil {
+		return nil, wrap(err, "read certificates")
+	}
+	all := map[string][]SPCertificate{}
+	for _, row := range rows {
+		text, err := s.box.Unseal(row.Sealed, row.place())
+		if err != nil {
+			return nil, fmt.Errorf("store: key %d of record %s: %w", row.N, row.RecordID, err)
+		}
+		certificate, err := saml.KeyCertificate(text)
+		if err != nil {
+			return nil, fmt.Errorf("store: key %d of record %s: %w", row.N, row.RecordID, err)
+		}
+		all[row.RecordID] = append(all[row.RecordID], SPCertificate{KeyPart(row.Part), certificate})
+	}
+	return all, nil
 }
 
 // AnnounceSPKey makes the key of the next roll-over. A second one beside it is

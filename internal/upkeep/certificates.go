@@ -45,10 +45,8 @@ func (u *Upkeep) Standings(ctx context.Context, of []store.Edition) (map[string]
 		if err != nil {
 			return nil, err
 		}
-		for _, record := range fresh {
-			if _, err := u.connect(ctx, record); err != nil {
-				return nil, err
-			}
+		if err := u.connect(ctx, fresh...); err != nil {
+			return nil, err
 		}
 	}
 	now := u.Clock()
@@ -62,15 +60,17 @@ func (u *Upkeep) Standings(ctx context.Context, of []store.Edition) (map[string]
 }
 
 func (u *Upkeep) certificatesOf(ctx context.Context, record idms.Connection, uses map[string]store.CertificateUse, now time.Time) ([]Certificate, error) {
-	known, err := u.connect(ctx, record)
-	if err != nil {
-		return nil, err
+	if _, ok := u.remembered(record.ID, record.Version); !ok {
+		if err := u.connect(ctx, record); err != nil {
+			return nil, err
+		}
 	}
+	known, _ := u.remembered(record.ID, 0)
 	return known.lines(record.Key, record.Name, uses, now), nil
 }
 
 // connection is what is remembered of one version of a record: a change of keys or
-// metadata makes another. To read a key it is opened, metadata is parsed, and
+// metadata makes another. To read it, keys are opened and metadata is parsed, and
 // monitoring asks for all of them every few seconds.
 type connection struct {
 	version       int
@@ -94,14 +94,32 @@ func (u *Upkeep) remembered(recordID string, version int) (connection, bool) {
 	return have, ok && (version == 0 || have.version == version)
 }
 
-// connect reads what a record says of its connection, unless it is known.
-func (u *Upkeep) connect(ctx context.Context, record idms.Connection) (connection, error) {
-	if have, ok := u.remembered(record.ID, record.Version); ok {
-		return have, nil
+// connect reads and remembers what records say of their connections.
+func (u *Upkeep) connect(ctx context.Context, records ...idms.Connection) error {
+	ids := make([]string, len(records))
+	for i, record := range records {
+		ids[i] = record.ID
 	}
-	fresh := connection{version: record.Version, fromDirectory: record.Association == idms.FromDirectory && record.Directory != nil}
+	own, err := u.Store.SPCertificates(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		fresh, err := connectionOf(record, own[record.ID])
+		if err != nil {
+			return err
+		}
+		u.mu.Lock()
+		u.connections[record.ID] = fresh
+		u.mu.Unlock()
+	}
+	return nil
+}
+
+func connectionOf(record idms.Connection, own []store.SPCertificate) (connection, error) {
+	c := connection{version: record.Version, fromDirectory: record.Association == idms.FromDirectory && record.Directory != nil}
 	hold := func(purpose string, ours bool, certificate *x509.Certificate) {
-		fresh.certificates = append(fresh.certificates, held{purpose, ours, certificate, saml.Fingerprint(certificate)})
+		c.certificates = append(c.certificates, held{purpose, ours, certificate, saml.Fingerprint(certificate)})
 	}
 	// A draft may not say yet who its provider is.
 	if idp, err := record.SAML.IdP(); err == nil {
@@ -118,18 +136,11 @@ func (u *Upkeep) connect(ctx context.Context, record idms.Connection) (connectio
 			hold("provider: signs its metadata", false, certificate)
 		}
 	}
-	ring, err := u.Store.SPKeyring(ctx, record.ID)
-	if err != nil {
-		return connection{}, err
+	for _, one := range own {
+		hold(ourPurpose[one.Part], true, one.Certificate)
 	}
-	for _, key := range ring {
-		hold(ourPurpose[key.Part], true, key.Certificate)
-	}
-	slices.SortStableFunc(fresh.certificates, func(a, b held) int { return a.certificate.NotAfter.Compare(b.certificate.NotAfter) })
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.connections[record.ID] = fresh
-	return fresh, nil
+	slices.SortStableFunc(c.certificates, func(a, b held) int { return a.certificate.NotAfter.Compare(b.certificate.NotAfter) })
+	return c, nil
 }
 
 // lines are the certificates as the page of certificates has them.
