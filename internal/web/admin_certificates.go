@@ -299,19 +299,19 @@ func rollSteps(address string, record idms.Record, keys []upkeep.Key, now time.T
 }
 
 func (s *Site) adminAnnounceKey(c echo.Context, who login.Visitor) error {
-	return s.rollKeys(c, who, "key_announced", func(record string, _ bool, by store.Author) error {
+	return s.rollKeys(c, who, "key-announced", func(record string, _ bool, by store.Author) error {
 		return s.Upkeep.AnnounceKey(c.Request().Context(), record, by)
 	})
 }
 
 func (s *Site) adminSwitchKey(c echo.Context, who login.Visitor) error {
-	return s.rollKeys(c, who, "key_switched", func(record string, forced bool, by store.Author) error {
+	return s.rollKeys(c, who, "key-switched", func(record string, forced bool, by store.Author) error {
 		return s.Upkeep.SwitchKey(c.Request().Context(), record, forced, by)
 	})
 }
 
 func (s *Site) adminRetireKey(c echo.Context, who login.Visitor) error {
-	return s.rollKeys(c, who, "key_retired", func(record string, forced bool, by store.Author) error {
+	return s.rollKeys(c, who, "key-retired", func(record string, forced bool, by store.Author) error {
 		return s.Upkeep.RetireKey(c.Request().Context(), record, forced, by)
 	})
 }

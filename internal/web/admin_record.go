@@ -441,12 +441,12 @@ func (s *Site) adminReadMetadata(c echo.Context, who login.Visitor) error {
 		}
 		return s.showRecord(c, who, status, problems)
 	}
-	what := "metadata_same"
+	what := "metadata-same"
 	switch {
 	case len(came.Waits) > 0:
-		what = "metadata_waits"
+		what = "metadata-waits"
 	case len(came.Changes) > 0:
-		what = "metadata_taken"
+		what = "metadata-taken"
 	}
 	return done(c, recordPage(record.Key), what)
 }
@@ -474,5 +474,5 @@ func (s *Site) adminApproveMetadata(c echo.Context, who login.Visitor) error {
 		}
 		return s.showRecord(c, who, status, problems)
 	}
-	return done(c, recordPage(record.Key), "metadata_approved")
+	return done(c, recordPage(record.Key), "metadata-approved")
 }

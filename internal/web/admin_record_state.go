@@ -206,7 +206,7 @@ func (s *Site) adminDoDelete(c echo.Context, who login.Visitor) error {
 		}
 		return s.showState(c, who, toDeleted, status, values, problems)
 	}
-	return done(c, adminPath+"/records", "record_deleted")
+	return done(c, adminPath+"/records", "record-deleted")
 }
 
 // Heading is the question of the page.
