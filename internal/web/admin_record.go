@@ -242,6 +242,7 @@ func providerOf(record idms.Record, view recordView) provider {
 	settings := record.SAML
 	card := provider{MetadataURL: settings.MetadataURL, Read: exact(view.source.Fetched), ValidUntil: exact(view.source.ValidUntil)}
 	switch {
+	case !settings.NamesProvider():
 	case settings.MetadataURL != "":
 		card.From = "Its metadata is read again by itself."
 	case settings.Metadata != "":
