@@ -42,6 +42,7 @@ type adminRecordPage struct {
 	// SwitchOn, Disable and Delete are the addresses of these pages; "" for who may
 	// not, or where it is so already.
 	SwitchOn, Disable, Delete string
+	SetUp                     string // address of a draft's set-up
 }
 
 // address is what to enter at the identity provider.
@@ -186,6 +187,9 @@ func adminRecordPageOf(around recordFrame, record idms.Record, view recordView) 
 		} else {
 			page.SwitchOn = page.URL + "/switch-on"
 		}
+		if record.State == idms.Draft {
+			page.SetUp = setUpRoot + "/" + url.PathEscape(record.Key)
+		}
 	}
 	if page.Role.May(roles.Owner) {
 		page.Delete = page.URL + "/delete"
@@ -213,10 +217,7 @@ func fieldPage(key, field string) string {
 	if strings.HasPrefix(field, "directory") {
 		return partOf(key, "directory")
 	}
-	if edit := partOf(key, "edit"); edit != "" {
-		return edit + "#" + fieldID(field)
-	}
-	return ""
+	return editAddress(key, field)
 }
 
 // ourAddresses are what the identity provider needs to know of us.

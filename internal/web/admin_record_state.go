@@ -43,15 +43,15 @@ const (
 
 func (adminRecordStatePage) file() string { return "admin_record_state.html" }
 
-func (s *Site) adminSwitchOn(c echo.Context, who login.Visitor) error {
+func (s *Site) adminAskSwitchOn(c echo.Context, who login.Visitor) error {
 	return s.askState(c, who, toActive)
 }
 
-func (s *Site) adminDisable(c echo.Context, who login.Visitor) error {
+func (s *Site) adminAskDisable(c echo.Context, who login.Visitor) error {
 	return s.askState(c, who, toDisabled)
 }
 
-func (s *Site) adminDelete(c echo.Context, who login.Visitor) error {
+func (s *Site) adminAskDelete(c echo.Context, who login.Visitor) error {
 	return s.askState(c, who, toDeleted)
 }
 

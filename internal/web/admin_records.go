@@ -17,9 +17,6 @@ import (
 	"idms/internal/upkeep"
 )
 
-// setUpPath is where a new record is set up.
-const setUpPath = adminPath + "/set-up"
-
 // adminRecordsPage lists the records.
 type adminRecordsPage struct {
 	adminFrame
@@ -93,7 +90,7 @@ func (p adminRecordsPage) withOptions() adminRecordsPage {
 	p.Orders = optionsOf(p.Order, option{Label: "Name"}, option{Value: string(store.ByPeople), Label: "Most people"},
 		option{Value: string(store.ByLastLogin), Label: "Last login"})
 	if p.Edits() {
-		p.SetUp = setUpPath
+		p.SetUp = setUpRoot
 	}
 	return p
 }
@@ -120,7 +117,7 @@ func (s *Site) recordRows(ctx context.Context, list []store.Summary) ([]recordRo
 	now := s.Clock()
 	var rows []recordRow
 	for _, one := range list {
-		row := recordRowOf(one, now)
+		row := summaryRowOf(one, now)
 		standing := standings[one.Key]
 		row.Certificate = certificateBadge(standing.Certificates)
 		if standing.FromDirectory {
@@ -131,12 +128,18 @@ func (s *Site) recordRows(ctx context.Context, list []store.Summary) ([]recordRo
 	return rows, nil
 }
 
-func recordRowOf(one store.Summary, now time.Time) recordRow {
+func summaryRowOf(one store.Summary, now time.Time) recordRow {
+	row := recordRowOf(one.Edition, one.HasIcon)
+	row.People, row.LastLogin, row.LastLoginAgo = one.People, exact(one.LastLogin), ago(one.LastLogin, now)
+	return row
+}
+
+func recordRowOf(one store.Edition, hasIcon bool) recordRow {
 	row := recordRow{
 		Name: one.Name, Key: one.Key, URL: recordPage(one.Key), Initial: initial(one.Name), State: recordState(one.State), Version: one.Version,
-		People: one.People, PeopleURL: addressOf(adminPath+"/people", url.Values{"record": {one.Key}}), LastLogin: exact(one.LastLogin), LastLoginAgo: ago(one.LastLogin, now),
+		PeopleURL: addressOf(adminPath+"/people", url.Values{"record": {one.Key}}),
 	}
-	if one.HasIcon {
+	if hasIcon {
 		row.Icon = recordURL(one.Key, "icon")
 	}
 	return row

@@ -55,7 +55,7 @@ func recordSamples(s sampling) []sample {
 		{store.Summary{Edition: store.Edition{Key: strings.Repeat("umbrella-", 6) + "x", Name: "Umbrella", State: idms.Active, Version: 2}, People: 20},
 			certificateBadge([]upkeep.Certificate{certificate("u", "U", ours, true, 5*day)}), syncBadge(store.Run{ID: "3", Ended: now.Add(-3 * day), Outcome: store.RunHeld}, false, now)},
 	} {
-		row := recordRowOf(one.summary, now)
+		row := summaryRowOf(one.summary, now)
 		row.Certificate, row.Sync = one.certificate, one.sync
 		full.Records = append(full.Records, row)
 	}
