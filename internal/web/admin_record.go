@@ -268,8 +268,8 @@ func providerOf(record idms.Record, view recordView) provider {
 	return card
 }
 
-// counted is a number of things, in words: "1 rule", "no rules".
-func counted(n int, thing string) string {
+// someOf is a number of things, in words: "1 rule", "no rules".
+func someOf(n int, thing string) string {
 	if n == 0 {
 		return "no " + thing + "s"
 	}
@@ -310,7 +310,7 @@ func admits(record idms.Record) string {
 		say += switchedOff(len(record.Validation) - on)
 	}
 	if n := len(record.SAML.AllowedContexts); n > 0 {
-		say += " They must have authenticated by " + counted(n, "allowed context") + "."
+		say += " They must have authenticated by " + someOf(n, "allowed context") + "."
 	}
 	return say
 }
@@ -343,7 +343,7 @@ func levels(record idms.Record) string {
 		}
 		for _, level := range []console.Level{console.Full, console.Restricted, console.NoAccess} {
 			if n := gives[level]; n > 0 {
-				say += fmt.Sprintf(" %s: %s.", level.Label(), counted(n, "rule"))
+				say += fmt.Sprintf(" %s: %s.", level.Label(), someOf(n, "rule"))
 			}
 		}
 		if gives[console.NoAccess] > 0 {
@@ -379,7 +379,7 @@ func groupsFrom(record idms.Record) string {
 	case record.Association == idms.FromDirectory:
 		say := "They come from the directory, from its first approved sync on."
 		if on > 0 {
-			say += " Until then " + counted(on, "association") + " will do."
+			say += " Until then " + someOf(on, "association") + " will do."
 		}
 		return say
 	case on == 0 && off > 0:
@@ -387,7 +387,7 @@ func groupsFrom(record idms.Record) string {
 	case on == 0:
 		return "A login changes no group: there are no associations."
 	}
-	say := fmt.Sprintf("%s with %s.", counted(on, "association"), counted(len(into), "group"))
+	say := fmt.Sprintf("%s with %s.", someOf(on, "association"), someOf(len(into), "group"))
 	switch removes {
 	case 0:
 		say += " A login adds to groups, and removes from none."

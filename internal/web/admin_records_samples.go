@@ -107,8 +107,8 @@ func recordSamples(s sampling) []sample {
 	changes := []audit.Change{{Field: "access_rules (order)", From: "staff, cloud-admins", To: "cloud-admins, staff"}, {Field: "access_rules[cloud-admins].pattern", From: "^cloud$", To: "^cloud-admins$"},
 		{Field: "associations[platform]", From: "", To: "{}"}, {Field: "button.label", To: "العربية"}, {Field: "saml.metadata certificates", From: digest(1), To: ""},
 		{Field: "saml.audience", From: strings.Repeat("unbroken", 30), To: "urn:x"}, {Field: "…", To: "12 more changes"}}
-	compare := comparePageOf(of(acme, "versions", roles.Reader), 6, 7, changes)
-	odd := comparePageOf(of(acme, "versions", roles.Reader), 6, 7, nil)
+	compare := versionsComparedOf(of(acme, "versions", roles.Reader), 6, 7, changes)
+	odd := versionsComparedOf(of(acme, "versions", roles.Reader), 6, 7, nil)
 	odd.Problem = "“seven” is no number of a version. They count from 1 to 7."
 	version := func(number int, role roles.Role) adminVersionPage {
 		page, err := versionPageOf(of(acme, "versions", role), []store.Version{{Number: number, Author: "grace", Reason: "the first one", At: now.AddDate(0, -1, 0)}}, acme, changes)
@@ -165,8 +165,8 @@ func recordSamples(s sampling) []sample {
 		{"admin-record-disable-last-owner", http.StatusOK, lastOwner},
 		{"admin-record-delete", http.StatusUnprocessableEntity, wrongName},
 		{"admin-versions", http.StatusOK, versions},
-		{"admin-compare", http.StatusOK, compare},
-		{"admin-compare-odd", http.StatusUnprocessableEntity, odd},
+		{"admin-versions-compared", http.StatusOK, compare},
+		{"admin-versions-compared-odd", http.StatusUnprocessableEntity, odd},
 		{"admin-version", http.StatusOK, former},
 		{"admin-version-barred", http.StatusOK, barred},
 		{"admin-certificates", http.StatusOK, timeline.withOptions()},

@@ -75,7 +75,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath + "/records/:record/delete", roles.Owner, (*Site).adminAskDelete},
 	{http.MethodPost, adminPath + "/records/:record/delete", roles.Owner, (*Site).adminDoDelete},
 	{http.MethodGet, adminPath + "/records/:record/versions", roles.Reader, (*Site).adminVersions},
-	{http.MethodGet, adminPath + "/records/:record/versions/compare", roles.Reader, (*Site).adminCompare},
+	{http.MethodGet, adminPath + "/records/:record/versions/compare", roles.Reader, (*Site).adminCompareVersions},
 	{http.MethodGet, adminPath + "/records/:record/versions/:version", roles.Reader, (*Site).adminVersion},
 	{http.MethodPost, adminPath + "/records/:record/versions/:version/restore", roles.Editor, (*Site).adminRestore},
 	{http.MethodGet, adminPath + "/records/:record/certificates", roles.Reader, (*Site).adminRecordKeys},

@@ -87,8 +87,8 @@ func compareURL(record string, from, to int) string {
 	return fmt.Sprintf("%s/versions/compare?from=%d&to=%d", record, from, to)
 }
 
-// adminComparePage tells two versions apart.
-type adminComparePage struct {
+// adminVersionsComparedPage tells two versions apart.
+type adminVersionsComparedPage struct {
 	recordFrame
 	compared
 	Problem string // with what was asked for
@@ -112,13 +112,13 @@ type changesTable struct {
 }
 
 // Table has the differences as its template wants them.
-func (p adminComparePage) Table() changesTable {
+func (p adminVersionsComparedPage) Table() changesTable {
 	return changesTable{fmt.Sprintf("Version %d", p.From), fmt.Sprintf("Version %d", p.To), p.Changes}
 }
 
-func (adminComparePage) file() string { return "admin_compare.html" }
+func (adminVersionsComparedPage) file() string { return "admin_versions_compared.html" }
 
-func (s *Site) adminCompare(c echo.Context, who login.Visitor) error {
+func (s *Site) adminCompareVersions(c echo.Context, who login.Visitor) error {
 	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Site) adminCompare(c echo.Context, who login.Visitor) error {
 	for i, name := range []string{"from", "to"} {
 		if asked := queried(c, name); asked != "" {
 			if sides[i], err = strconv.Atoi(asked); err != nil || sides[i] < 1 {
-				page := comparePageOf(around, sides[0], sides[1], nil)
+				page := versionsComparedOf(around, sides[0], sides[1], nil)
 				page.Problem = fmt.Sprintf("“%s” is no number of a version. They count from 1 to %d.", clip(40, asked), record.Version)
 				page.compared = compared{max(record.Version-1, 1), record.Version, page.Compare}
 				return s.render(c, http.StatusUnprocessableEntity, page)
@@ -137,18 +137,18 @@ func (s *Site) adminCompare(c echo.Context, who login.Visitor) error {
 	}
 	changes, err := s.differences(c.Request().Context(), record.Key, sides[0], sides[1])
 	if fault.KindOf(err) == fault.NotFound {
-		page := comparePageOf(around, sides[0], sides[1], nil)
+		page := versionsComparedOf(around, sides[0], sides[1], nil)
 		page.Problem = fmt.Sprintf("One of these versions is not there. They count from 1 to %d.", record.Version)
 		return s.render(c, http.StatusNotFound, page)
 	}
 	if err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, comparePageOf(around, sides[0], sides[1], changes))
+	return s.render(c, http.StatusOK, versionsComparedOf(around, sides[0], sides[1], changes))
 }
 
-func comparePageOf(around recordFrame, from, to int, changes []audit.Change) adminComparePage {
-	return adminComparePage{recordFrame: around, compared: compared{from, to, around.URL + "/versions/compare"},
+func versionsComparedOf(around recordFrame, from, to int, changes []audit.Change) adminVersionsComparedPage {
+	return adminVersionsComparedPage{recordFrame: around, compared: compared{from, to, around.URL + "/versions/compare"},
 		Changes: changeRowsOf(changes), Swapped: compareURL(around.URL, to, from)}
 }
 
