@@ -19,13 +19,13 @@ import (
 
 var (
 	editor = Author{Role: roles.Editor, Who: "edith", Reason: "ticket 8", Now: noon.Add(time.Hour)}
-	owner  = Author{Role: roles.Owner, Who: "olga", Now: noon.Add(time.Hour)}
+	olga   = Author{Role: roles.Owner, Who: "olga", Now: noon.Add(time.Hour)}
 )
 
 // without saves a record without its association for a group.
 func without(t *testing.T, s *Store, key string, kept ...string) {
 	t.Helper()
-	_, err := s.Apply(ctx, idms.File{Records: []idms.Record{sample(key, kept...)}}, owner)
+	_, err := s.Apply(ctx, idms.File{Records: []idms.Record{sample(key, kept...)}}, olga)
 	must(t, err)
 }
 
@@ -90,11 +90,11 @@ func TestWhatADeletedAssociationLeftIsListedAndNothingElseS34(t *testing.T) {
 			}
 		}
 		// An association that now speaks of another group leaves the former one behind.
-		_, err := s.Apply(ctx, idms.File{Groups: []groups.Group{{Key: "other", Name: "Other"}}}, owner)
+		_, err := s.Apply(ctx, idms.File{Groups: []groups.Group{{Key: "other", Name: "Other"}}}, olga)
 		must(t, err)
 		moved := sample("acme", "other")
 		moved.Associations[0].Key = "in-staff"
-		_, err = s.Apply(ctx, idms.File{Records: []idms.Record{moved}}, owner)
+		_, err = s.Apply(ctx, idms.File{Records: []idms.Record{moved}}, olga)
 		must(t, err)
 		if got := leftIn(t, s, LeftChoice{Group: "staff"}); got != "staff/acme/in-staff:1" {
 			t.Errorf("a moved association left %q", got)
@@ -195,7 +195,7 @@ func TestTheLastOwnerIsNotSettledAwayAndBuiltInGroupsAreForOwnersS44(t *testing.
 	onBoth(t, func(t *testing.T, s *Store) {
 		record := sample("acme", "platform")
 		record.Associations[0].Group = roles.Owner.Group()
-		_, err := s.Apply(ctx, idms.File{Records: []idms.Record{record}}, owner)
+		_, err := s.Apply(ctx, idms.File{Records: []idms.Record{record}}, olga)
 		must(t, err)
 		ada := loggedIn(t, s, edition(t, s, "acme"), "ada")
 		must(t, s.InTx(ctx, func(tx *Tx) error {
@@ -209,10 +209,10 @@ func TestTheLastOwnerIsNotSettledAwayAndBuiltInGroupsAreForOwnersS44(t *testing.
 		if _, err := s.SettleLeftBehind(ctx, LeftChoice{}, Settlement{}, editor); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("an editor settles all groups: %v", err)
 		}
-		if _, err := s.SettleLeftBehind(ctx, choice, Settlement{}, owner); fault.KindOf(err) != fault.Conflict {
+		if _, err := s.SettleLeftBehind(ctx, choice, Settlement{}, olga); fault.KindOf(err) != fault.Conflict {
 			t.Errorf("the last owner goes: %v", err)
 		}
-		if _, err := s.SettleLeftBehind(ctx, choice, Settlement{Adopt: true}, owner); err != nil {
+		if _, err := s.SettleLeftBehind(ctx, choice, Settlement{Adopt: true}, olga); err != nil {
 			t.Errorf("the last owner is not adopted: %v", err)
 		}
 	})
@@ -224,7 +224,7 @@ func TestThePointersAtAGroupAreFoundWithoutCompilingARuleS38(t *testing.T) {
 		off := sample("corp", "platform")
 		off.Associations[0].Disabled = true
 		off.Name = `"group":"nothing"` // as text it is no association
-		_, err := s.Apply(ctx, idms.File{Records: []idms.Record{off}, Groups: []groups.Group{{Key: "nothing", Name: "Nothing"}}}, owner)
+		_, err := s.Apply(ctx, idms.File{Records: []idms.Record{off}, Groups: []groups.Group{{Key: "nothing", Name: "Nothing"}}}, olga)
 		must(t, err)
 		for group, want := range map[string]string{
 			"platform": "[{acme in-platform} {corp in-platform}]", "platform-2": "[{acme in-platform-2}]", "nothing": "[]", `no"key`: "[]",
@@ -247,7 +247,7 @@ func TestGroupsAreFoundByKeyOrNameWithTheirMembers(t *testing.T) {
 		loggedIn(t, s, acme, "ada", "platform", "staff")
 		grace := loggedIn(t, s, acme, "grace", "platform")
 		must(t, s.AddMember(ctx, "platform", grace.account.ID, bob)) // a second reason, not a second member
-		_, err := s.Apply(ctx, idms.File{Groups: []groups.Group{{Key: "ops", Name: "Équipe 100%"}}}, owner)
+		_, err := s.Apply(ctx, idms.File{Groups: []groups.Group{{Key: "ops", Name: "Équipe 100%"}}}, olga)
 		must(t, err)
 		find := func(search string) string {
 			return pages(t, func(cursor string) ([]CountedGroup, string, error) { return s.GroupsFound(ctx, search, cursor, 2) },

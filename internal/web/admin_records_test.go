@@ -44,8 +44,8 @@ func (h *house) rewrite(t *testing.T, key string, change func(*idms.Record)) idm
 	return record
 }
 
-// press posts the one form that goes to an address ending so.
-func (p *person) press(t *testing.T, ending string) {
+// push posts the one form that goes to an address ending so.
+func (p *person) push(t *testing.T, ending string) {
 	t.Helper()
 	p.submit(t, p.page.Find(`form[action$="`+ending+`"]`), "")
 }
@@ -183,14 +183,14 @@ func TestMetadataThatWaitsIsShownAndApprovedExactlyAsItWasSeen(t *testing.T) {
 
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, "/admin/records/acme")
-	p.press(t, "/metadata/read")
+	p.push(t, "/metadata/read")
 	if p.at.Path != "/admin/records/acme" || !strings.Contains(p.page.Find(".notice").Text(), "says what it said before") || p.page.Find("#waiting").Length() != 0 {
 		t.Fatalf("reading the same leads to %s:\n%s", p.at, p.page.Find(".notice").Text())
 	}
 	moved := idp
 	moved.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://elsewhere.example/sso"}}
 	publish(moved)
-	p.press(t, "/metadata/read")
+	p.push(t, "/metadata/read")
 	waiting := p.page.Find("#waiting").Parent()
 	if !strings.Contains(p.page.Find(".notice").Text(), "waits for approval") || !strings.Contains(waiting.Text(), "the logins of 1 person") ||
 		!strings.Contains(waiting.Find("ins").Text(), "https://elsewhere.example/sso") {
@@ -200,7 +200,7 @@ func TestMetadataThatWaitsIsShownAndApprovedExactlyAsItWasSeen(t *testing.T) {
 	h.wait(time.Minute)
 	moved.SSO[0].URL = "https://evil.example/sso"
 	publish(moved)
-	p.press(t, "/metadata/read")
+	p.push(t, "/metadata/read")
 	p.post(t, "/admin/records/acme/metadata/approve", url.Values{"seen": {stale}})
 	if now, _ := h.store.Record(t.Context(), demo.Acme); p.status != http.StatusConflict || !strings.Contains(p.page.Find("#problems").Text(), "Something else waits") || strings.Contains(now.SAML.Metadata, "evil") {
 		t.Fatalf("an approval of something else answers %d: %s", p.status, p.page.Find("#problems").Text())
@@ -395,7 +395,7 @@ func TestVersionsAreToldApartByRuleAndAFormerOneIsRestored(t *testing.T) {
 	if !strings.Contains(p.page.Find("pre").Text(), "name: Acme\n") || len(p.column(1)) != 3 {
 		t.Errorf("version 1 is:\n%.400s", p.page.Find("pre").Text())
 	}
-	p.press(t, "/restore")
+	p.push(t, "/restore")
 	now, err := h.store.Record(t.Context(), demo.Acme)
 	check(t, err)
 	before, _ := former.MarshalDocument()
@@ -431,18 +431,18 @@ func TestRestoringIsRehearsedAndTakesBackWhatTheMetadataAddressSaid(t *testing.T
 	moved.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://elsewhere.example/sso"}}
 	publish(moved)
 	p.open(t, "/admin/records/acme")
-	p.press(t, "/metadata/read")
-	p.press(t, "/metadata/approve")
+	p.push(t, "/metadata/read")
+	p.push(t, "/metadata/approve")
 
 	p.open(t, fmt.Sprintf("/admin/records/acme/versions/%d", wrong.Version-1))
 	if what := strings.Join(p.column(1), "|"); !strings.Contains(what, "saml.metadata sso_url") {
 		t.Errorf("restoring would change %q", what)
 	}
-	p.press(t, "/restore")
+	p.push(t, "/restore")
 	if said := p.page.Find("main").Text(); !strings.Contains(said, "1 person could log in") || p.page.Find(`form[action$="/save"]`).Length() != 1 {
 		t.Fatalf("it is not rehearsed, %d:\n%s", p.status, said)
 	}
-	p.press(t, "/save")
+	p.push(t, "/save")
 	now, err := h.store.Record(t.Context(), demo.Acme)
 	check(t, err)
 	if now.Validation[0].Attribute != "employment" || strings.Contains(now.SAML.Metadata, "elsewhere") {
@@ -536,7 +536,7 @@ func TestOurKeysAreRolledOverStepByStep(t *testing.T) {
 		t.Error(err)
 	}
 
-	p.press(t, "/keys/announce")
+	p.push(t, "/keys/announce")
 	if !strings.Contains(p.page.Find(".notice").Text(), "announced") || !strings.Contains(step(), "Let the provider know it") || p.page.Find(`form[action$="/keys/switch"]`).Length() != 0 {
 		t.Errorf("announced, the step is %q", step())
 	}
@@ -554,7 +554,7 @@ func TestOurKeysAreRolledOverStepByStep(t *testing.T) {
 	if !strings.Contains(step(), "Switch to the next key") {
 		t.Errorf("after two days the step is %q", step())
 	}
-	p.press(t, "/keys/switch")
+	p.push(t, "/keys/switch")
 	if !strings.Contains(step(), "Retire the former key") || p.page.Find(`form[action$="/keys/retire"]`).Length() != 0 {
 		t.Errorf("switched, the step is %q", step())
 	}
@@ -576,8 +576,8 @@ func TestOurKeysAreRolledOverStepByStep(t *testing.T) {
 	}
 
 	p.open(t, "/admin/records/acme/certificates")
-	p.press(t, "/keys/announce")
-	p.press(t, "/keys/retire") // takes it back
+	p.push(t, "/keys/announce")
+	p.push(t, "/keys/retire") // takes it back
 	keys, err := h.store.SPKeyring(t.Context(), h.file.Records[0].ID)
 	check(t, err)
 	if !strings.Contains(step(), "Announce the next key") || len(keys) > 1 {
@@ -593,7 +593,7 @@ func TestAnExaminationSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	})
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, "/admin/records/acme")
-	p.press(t, "/examine")
+	p.push(t, "/examine")
 	if p.status != http.StatusOK || !strings.Contains(p.page.Find(`[role="status"]`).Text(), "1 problem") {
 		t.Fatalf("%d: %s", p.status, p.page.Find(`[role="status"]`).Text())
 	}

@@ -91,13 +91,10 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 		setUpSamples,
 		loginsSamples,
 		peopleSamples,
-
 		groupSamples,
 		auditSamples,
-
-		rulesSamples,
-
 		recordSamples,
+		rulesSamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}
@@ -184,48 +181,6 @@ func readingSamples(s sampling) []sample {
 		return page
 	}
 
-	records := adminRecordsPage{adminFrame: framed("Identity management systems", "records", roles.Reader)}
-	noRecords := records
-	for _, one := range []store.Edition{acme, {Key: "globex", Name: strings.Repeat("Regional Hospitals ", 5), State: idms.Draft, Version: 1},
-		{Key: "initech", Name: "אקמה בע״מ", State: idms.Disabled, Version: 12}, {Key: idms.LocalKey, Name: "Local people"}} {
-		records.Records = append(records.Records, recordRowOf(one, false))
-	}
-	record, err := adminRecordPageOf(framed("Record", "records", roles.Reader), sampleRecord(), saml.Settings{}.SP("acme", "https://login.example.com", nil))
-	if err != nil {
-		panic(err) // it is written above
-	}
-	record.Versions = []versionRow{{7, "grace", "the new pattern of the cloud team", exact(now)}, {6, "command line: root", "", exact(now.AddDate(0, -1, 0))}}
-	cut := record
-	cut.Cut, cut.More = true, true
-
-	groupList := adminGroupsPage{adminFrame: framed("Groups", "groups", roles.Reader)}
-	noGroups := groupList
-	for _, one := range []groups.Group{{Key: "platform", Name: "Platform team"}, {Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}} {
-		groupList.Groups = append(groupList.Groups, groupRowOf(one))
-	}
-	group := func(of groups.Group, members []store.Member, pointers []groups.Pointer) adminGroupPage {
-		return adminGroupPageOf(framed("Group", "groups", roles.Reader), of, members, pointers)
-	}
-
-	trail := adminAuditPage{adminFrame: framed("Audit", "audit", roles.Editor)}
-	nothing, notFound := trail, trail
-	notFound.Action, notFound.Alarms, notFound.From = "nothing_such", true, "yesterday"
-	notFound.Problem = "“yesterday” is no instant. Write one like 2026-03-01T12:00, in UTC."
-	for _, one := range []audit.Event{
-		{At: now, Action: audit.BackDoorUsed, Alarm: true, User: id, Address: "192.0.2.7"},
-		{At: now, Action: audit.RecordChanged, Who: "grace", Record: "acme", Reason: "the new pattern", Changes: []audit.Change{
-			{Field: "access_rules[cloud-admins].pattern", From: "^cloud$", To: "^cloud-admins$"}, {Field: "name", To: "Acme"}, {Field: "saml.audience", From: "urn:x"}}},
-		{At: now, Action: audit.MemberAdded, Who: "grace", User: id, Group: "platform"},
-		{At: now, Action: audit.LoginRefused, Record: "acme", Trace: refused, Code: trace.AudienceMismatch, Address: "2001:db8::7"},
-		{At: now, Action: audit.JobFailed, Alarm: true, Who: "system", Reason: strings.Repeat("unbroken", 30)},
-	} {
-		username := ""
-		if one.User != "" {
-			username = "ada"
-		}
-		trail.Events = append(trail.Events, eventRowOf(one, username, true))
-	}
-
 	return []sample{
 		{"admin-logins", http.StatusOK, full.withOptions()},
 		{"admin-logins-none", http.StatusOK, none.withOptions()},
@@ -242,19 +197,5 @@ func readingSamples(s sampling) []sample {
 		{"admin-person-as-reader", http.StatusOK, person(roles.Reader, whole, true)},
 		{"admin-person-long-and-blocked", http.StatusOK, person(roles.Owner, store.Person{Account: novel.Account, Record: acme}, false)},
 		{"admin-person-right-to-left", http.StatusOK, person(roles.Owner, store.Person{Account: layla.Account, Record: acme}, false)},
-		{"admin-records", http.StatusOK, records},
-		{"admin-records-none", http.StatusOK, noRecords},
-		{"admin-record", http.StatusOK, record},
-		{"admin-record-cut", http.StatusOK, cut},
-
-		{"admin-groups", http.StatusOK, groupList},
-		{"admin-groups-none", http.StatusOK, noGroups},
-		{"admin-group", http.StatusOK, group(groups.Group{Key: "platform", Name: "Platform team"},
-			[]store.Member{{Listed: store.Listed{Account: account, Record: acme}, Sources: []groups.Source{source, byHand}}, {Listed: novel, Sources: []groups.Source{source}}},
-			[]groups.Pointer{{Record: "acme", Rule: "platform"}})},
-		{"admin-group-empty", http.StatusOK, group(groups.Group{Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}, nil, nil)},
-		{"admin-audit", http.StatusOK, trail},
-		{"admin-audit-none", http.StatusOK, nothing},
-		{"admin-audit-nothing-found", http.StatusUnprocessableEntity, notFound},
 	}
 }

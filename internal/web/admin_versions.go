@@ -92,12 +92,12 @@ type adminVersionsComparedPage struct {
 	recordFrame
 	compared
 	Problem string // with what was asked for
-	Changes []changeRow
+	Changes []difference
 	Swapped string // address of the same, the other way round
 }
 
-// changeRow is one difference of two versions.
-type changeRow struct {
+// difference is one difference of two versions.
+type difference struct {
 	What  string // the kind of rule, in words; "" of everything else
 	Rule  string // its key
 	Field string
@@ -108,7 +108,7 @@ type changeRow struct {
 // changesTable is differences, and what each side is called.
 type changesTable struct {
 	From, To string
-	Rows     []changeRow
+	Rows     []difference
 }
 
 // Table has the differences as its template wants them.
@@ -149,7 +149,7 @@ func (s *Site) adminCompareVersions(c echo.Context, who login.Visitor) error {
 
 func versionsComparedOf(around recordFrame, from, to int, changes []audit.Change) adminVersionsComparedPage {
 	return adminVersionsComparedPage{recordFrame: around, compared: compared{from, to, around.URL + "/versions/compare"},
-		Changes: changeRowsOf(changes), Swapped: compareURL(around.URL, to, from)}
+		Changes: differencesOf(changes), Swapped: compareURL(around.URL, to, from)}
 }
 
 // differences are those of two versions of a record.
@@ -170,10 +170,10 @@ var ruleChange = regexp.MustCompile(`^(validation_rules|access_rules|association
 // ruleKinds are the lists of rules, as people call one of each.
 var ruleKinds = map[string]string{"validation_rules": "Validation rule", "access_rules": "Access rule", "associations": "Association"}
 
-func changeRowsOf(list []audit.Change) []changeRow {
-	var rows []changeRow
+func differencesOf(list []audit.Change) []difference {
+	var rows []difference
 	for _, one := range list {
-		row := changeRow{Field: one.Field, From: one.From, To: one.To}
+		row := difference{Field: one.Field, From: one.From, To: one.To}
 		if parts := ruleChange.FindStringSubmatch(one.Field); parts != nil {
 			row.What, row.Rule, row.Field = ruleKinds[parts[1]], parts[2], parts[3]
 		}
@@ -187,7 +187,7 @@ type adminVersionPage struct {
 	recordFrame
 	form
 	Shown   versionLine
-	Changes []changeRow // from the version in force to this one
+	Changes []difference // from the version in force to this one
 	Hinders []recordWarning
 	Reason  string // as typed
 	Text    string
@@ -262,7 +262,7 @@ func versionNumber(c echo.Context) (int, error) {
 }
 
 func versionPageOf(around recordFrame, list []store.Version, former idms.Record, changes []audit.Change) (adminVersionPage, error) {
-	page := adminVersionPage{recordFrame: around, Changes: changeRowsOf(changes)}
+	page := adminVersionPage{recordFrame: around, Changes: differencesOf(changes)}
 	for _, one := range versionsPageOf(around, list).Versions {
 		page.Shown = one
 	}
