@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"idms/internal/directory"
 	"idms/internal/jobs"
 	"idms/internal/store"
 )
@@ -81,6 +83,9 @@ type jobRunCommand struct {
 }
 
 func (c jobRunCommand) Run(p *program) error {
+	if key, ok := strings.CutPrefix(c.Job, directory.JobName("")); ok {
+		return (ldapRunCommand{settings: c.settings, Record: key}).Run(p)
+	}
 	return c.change(p, c.Job, func(h *house) error { return h.store.AskForJob(p.ctx, c.Job, p.clock()) },
 		c.Job+" runs as soon as the service looks, within 10 seconds.")
 }
@@ -91,6 +96,9 @@ type jobPauseCommand struct {
 }
 
 func (c jobPauseCommand) Run(p *program) error {
+	if key, ok := strings.CutPrefix(c.Job, directory.JobName("")); ok {
+		return (ldapPauseCommand{settings: c.settings, Record: key}).Run(p)
+	}
 	return c.change(p, c.Job, func(h *house) error { return h.store.PauseJob(p.ctx, c.Job, true) }, c.Job+" does not run by itself any more.")
 }
 
@@ -100,6 +108,9 @@ type jobResumeCommand struct {
 }
 
 func (c jobResumeCommand) Run(p *program) error {
+	if key, ok := strings.CutPrefix(c.Job, directory.JobName("")); ok {
+		return (ldapResumeCommand{settings: c.settings, Record: key}).Run(p)
+	}
 	return c.change(p, c.Job, func(h *house) error { return h.store.PauseJob(p.ctx, c.Job, false) }, c.Job+" runs by itself again.")
 }
 

@@ -457,32 +457,48 @@ func (c ldapPasswordCommand) Run(p *program) error {
 type ldapRunCommand struct {
 	settings
 	Record string `arg:"" help:"Key of the record."`
+	Reason string `help:"Why, for the audit trail."`
 }
 
 func (c ldapRunCommand) Run(p *program) error {
-	name := directory.JobName(c.Record)
-	return c.change(p, name, func(h *house) error { return h.store.AskForJob(p.ctx, name, p.clock()) },
-		c.Record+" is synced as soon as the service looks, within 10 seconds.")
+	return c.ask(p, func(h *house, by store.Author) error { return h.syncer().Ask(p.ctx, c.Record, directory.ByCommand, by) },
+		c.Record+" is synced as soon as the service looks, within 10 seconds.", c.Reason)
 }
 
 type ldapPauseCommand struct {
 	settings
 	Record string `arg:"" help:"Key of the record."`
+	Reason string `help:"Why, for the audit trail."`
 }
 
 func (c ldapPauseCommand) Run(p *program) error {
-	name := directory.JobName(c.Record)
-	return c.change(p, name, func(h *house) error { return h.store.PauseJob(p.ctx, name, true) }, c.Record+" is not synced by itself any more.")
+	return c.ask(p, func(h *house, by store.Author) error { return h.syncer().Pause(p.ctx, c.Record, true, by) },
+		c.Record+" is not synced by itself any more.", c.Reason)
 }
 
 type ldapResumeCommand struct {
 	settings
 	Record string `arg:"" help:"Key of the record."`
+	Reason string `help:"Why, for the audit trail."`
 }
 
 func (c ldapResumeCommand) Run(p *program) error {
-	name := directory.JobName(c.Record)
-	return c.change(p, name, func(h *house) error { return h.store.PauseJob(p.ctx, name, false) }, c.Record+" is synced by itself again.")
+	return c.ask(p, func(h *house, by store.Author) error { return h.syncer().Pause(p.ctx, c.Record, false, by) },
+		c.Record+" is synced by itself again.", c.Reason)
+}
+
+// ask does something with the sync of a record in the name of whoever types, and says so.
+func (s settings) ask(p *program, do func(h *house, by store.Author) error, done, reason string) error {
+	h, err := s.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := do(h, store.Author{Role: roles.Owner, Who: whoami(), Reason: reason, Now: p.clock()}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, done)
+	return err
 }
 
 type whyCommand struct {

@@ -280,7 +280,26 @@ func (h *house) directoryJobs(ctx context.Context) ([]jobs.Job, error) {
 	for _, record := range records {
 		list = append(list, directoryJob(sync, record))
 	}
+	rehearsals, err := sync.Rehearsals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, record := range rehearsals {
+		list = append(list, jobs.Job{
+			Name: directory.RehearsalName(record.Key), Timeout: directoryTimeout(record.Directory.Defaults()),
+			Run: func(ctx context.Context, _ time.Time) error { return sync.RunRehearsal(ctx, record.Key) },
+		})
+	}
 	return list, nil
+}
+
+// directoryTimeout bounds a whole run.
+func directoryTimeout(s ldapsync.Settings) time.Duration {
+	deadline, err := time.ParseDuration(s.Deadline)
+	if err != nil {
+		deadline = ldapsync.DefaultDeadline
+	}
+	return deadline + applyTime
 }
 
 // directoryJob syncs one record. A schedule that cannot be kept any more, since
@@ -289,19 +308,16 @@ func (h *house) directoryJobs(ctx context.Context) ([]jobs.Job, error) {
 func directoryJob(sync *directory.Sync, record idms.Connection) jobs.Job {
 	settings := record.Directory.Defaults()
 	job := jobs.Job{
-		Name: directory.JobName(record.Key),
-		Run: func(ctx context.Context, _ time.Time) error {
-			_, err := sync.Run(ctx, directory.Request{Record: record.Key, Cause: directory.BySchedule})
-			return err
-		},
+		Timeout: directoryTimeout(settings),
+		Name:    directory.JobName(record.Key),
+		Run:     func(ctx context.Context, _ time.Time) error { return sync.RunJob(ctx, record.Key) },
 	}
-	deadline, err := time.ParseDuration(settings.Deadline)
-	job.Timeout = deadline + applyTime
+	_, err := time.ParseDuration(settings.Deadline)
 	if err == nil {
-		job.Schedule, err = directorySchedule(settings.Schedule)
+		job.Schedule, err = jobs.BySettings(settings.Schedule)
 	}
 	if err != nil {
-		job.Schedule = jobs.Every(time.Hour, syncJitter)
+		job.Schedule = jobs.Every(time.Hour, time.Minute)
 		job.Run = func(context.Context, time.Time) error {
 			return fmt.Errorf("the record %s is not synced: %w", record.Key, err)
 		}
@@ -309,20 +325,8 @@ func directoryJob(sync *directory.Sync, record idms.Connection) jobs.Job {
 	return job
 }
 
-const (
-	// applyTime is how long comparing and applying may take beside the reading.
-	applyTime = 30 * time.Minute
-	// syncJitter spreads the syncs of many records.
-	syncJitter = time.Minute
-)
-
-func directorySchedule(s ldapsync.Schedule) (jobs.Schedule, error) {
-	if s.Cron != "" {
-		return jobs.Cron(s.Cron, s.Zone, syncJitter)
-	}
-	every, err := time.ParseDuration(s.Every)
-	return jobs.Every(every, syncJitter), err
-}
+// applyTime is how long comparing and applying may take beside the reading.
+const applyTime = 30 * time.Minute
 
 // grace is how long requests under way may take when the service is stopped.
 const grace = 10 * time.Second

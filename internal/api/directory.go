@@ -258,10 +258,7 @@ func (a *API) runDirectory(ctx context.Context, in *struct {
 	}
 	out := &triedAnswer{Status: http.StatusAccepted, Body: tried{Asked: true, Changes: []ldapsync.Change{}}}
 	if !in.DryRun {
-		if err := a.Flow.Store.MayChange(ctx, record, by); err != nil {
-			return nil, err
-		}
-		return out, a.job(ctx, record, func(name string) error { return a.Flow.Store.AskForJob(ctx, name, a.Clock()) })
+		return out, a.Directory.Ask(ctx, record.Key, directory.ByAPI, by)
 	}
 	report, err := a.Directory.Run(ctx, directory.Request{Record: record.Key, Cause: directory.ByAPI, By: by, DryRun: true})
 	if err != nil {
@@ -276,19 +273,6 @@ func (a *API) runDirectory(ctx context.Context, in *struct {
 		out.Body.Changes = append(out.Body.Changes, change)
 	}
 	return out, nil
-}
-
-// job changes something about the job of a record, which has one while it is
-// active and synced.
-func (a *API) job(ctx context.Context, record idms.Record, change func(name string) error) error {
-	if record.State != idms.Active || record.Association != idms.FromDirectory || record.Directory.Schedule.Paused {
-		return fault.New(fault.Conflict, "The record %s is not synced by itself: make it active, with association_type ldap and a schedule that is not paused.", record.Key)
-	}
-	name := directory.JobName(record.Key)
-	if err := a.Flow.Store.MeetJobs(ctx, a.Clock(), name); err != nil { // the record may be new
-		return err
-	}
-	return change(name)
 }
 
 type directoryChange struct {
@@ -313,8 +297,7 @@ func (a *API) setPaused(ctx context.Context, in *directoryChange, paused bool) (
 	if err != nil {
 		return nil, err
 	}
-	err = a.job(ctx, record, func(name string) error { return a.Flow.Store.PauseDirectory(ctx, record.Key, name, paused, by) })
-	if err != nil {
+	if err := a.Directory.Pause(ctx, record.Key, paused, by); err != nil {
 		return nil, err
 	}
 	return a.getDirectory(ctx, &struct {

@@ -68,6 +68,7 @@ const (
 	BySchedule = "schedule"
 	ByCommand  = "command line"
 	ByAPI      = "api"
+	ByPage     = "page"
 )
 
 // Request asks for one run.
@@ -76,6 +77,8 @@ type Request struct {
 	Cause  string
 	By     store.Author // who asks; the zero value is the schedule
 	DryRun bool         // all but the last step; nothing is written
+	// Keep keeps the plan of a dry run in the history, as rehearsed.
+	Keep bool
 	// Plan is the hash of the plan that may be applied although a stop holds
 	// it, in By's name (L6); "" is none but one given by ApproveRun.
 	Plan     string
@@ -109,24 +112,19 @@ func (s *Sync) Run(ctx context.Context, r Request) (Report, error) {
 	if record.Association != idms.FromDirectory && !r.DryRun {
 		return Report{}, fault.New(fault.Invalid, "The groups of the record %s do not come from a directory. Write association_type: ldap, or make a dry run.", r.Record)
 	}
-	if r.Progress == nil {
-		r.Progress = func(Progress) {}
-	}
 	t := &turn{Sync: s, Request: r, edition: edition, settings: record.Directory.Defaults(), fingerprint: record.Directory.Fingerprint()}
 	t.run = store.Run{
 		ID: store.NewID(), Record: r.Record, Began: s.Clock(), Cause: r.Cause, Who: r.By.Who, Counts: map[ldapsync.Kind]int{},
 	}
 	if r.DryRun {
-		plan, err := t.plan(ctx)
-		if err == nil {
-			err = t.judge(ctx, plan)
-		}
-		t.run.Ended = s.Clock()
-		return Report{Run: t.run, Plan: plan}, err
+		return t.rehearse(ctx)
 	}
 
 	if t.lease, err = s.Store.TakeLease(ctx, edition.ID, s.Clock(), leaseLength); err != nil {
 		return Report{}, err
+	}
+	if err := t.tellAll(ctx); err != nil {
+		return Report{}, errors.Join(err, s.Store.ReleaseLease(context.WithoutCancel(ctx), t.lease))
 	}
 	working, stop := context.WithCancelCause(ctx)
 	renewed := make(chan struct{})
@@ -145,7 +143,33 @@ func (s *Sync) Run(ctx context.Context, r Request) (Report, error) {
 		report, err = t.fail(last, err)
 	}
 	s.Metrics.Synced(t.counted(report.Run))
-	return report, errors.Join(err, s.Store.ReleaseLease(last, t.lease))
+	return report, errors.Join(err, s.Store.EndProgress(last, t.run.ID), s.Store.ReleaseLease(last, t.lease))
+}
+
+// rehearse makes a dry run.
+func (t *turn) rehearse(ctx context.Context) (Report, error) {
+	if t.Keep {
+		if err := t.tellAll(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	plan, err := t.plan(ctx)
+	if err == nil {
+		err = t.judge(ctx, plan)
+	}
+	t.run.Ended = t.Clock()
+	if !t.Keep {
+		return Report{Run: t.run, Plan: plan}, err
+	}
+	t.run.Outcome = store.RunRehearsed
+	if err != nil {
+		plan = nil
+		t.run.Hash, t.run.Stops, t.run.Counts = "", nil, map[ldapsync.Kind]int{}
+		t.run.Code, t.run.Error = codeOf(err), fault.Sentence(err)
+		t.Log.WarnContext(ctx, "the rehearsal of a directory sync failed", "record", t.run.Record, "code", t.run.Code, "run", t.run.ID, "error", err)
+	}
+	last := context.WithoutCancel(ctx)
+	return Report{Run: t.run, Plan: plan}, errors.Join(err, t.Store.SaveRehearsal(last, t.run, plan), t.Store.EndProgress(last, t.run.ID))
 }
 
 // counted is a run as it is counted.
@@ -190,6 +214,7 @@ type turn struct {
 	lease       store.Lease
 	run         store.Run
 
+	told     *store.Progress // written for everybody to see; nil of a dry run that nobody keeps
 	state    store.DirectoryState
 	holdings ldapsync.Holdings
 	snapshot ldapsync.Snapshot
@@ -251,7 +276,7 @@ func (t *turn) plan(ctx context.Context) (*ldapsync.Plan, error) {
 	}
 	expected := map[ldapsync.Phase]int{ldapsync.ReadingPeople: len(t.holdings.People), ldapsync.ReadingGroups: len(t.holdings.Groups)}
 	t.snapshot, err = source.Read(ctx, t.settings, t.password, held, func(p ldapsync.Progress) {
-		t.Progress(Progress{Phase: string(p.Phase), Entries: p.Entries, Expected: expected[p.Phase]})
+		t.tell(ctx, Progress{Phase: string(p.Phase), Entries: p.Entries, Expected: expected[p.Phase]})
 	})
 	if err != nil {
 		return nil, err
@@ -281,7 +306,7 @@ func (t *turn) hold(ctx context.Context) error {
 // compare makes the plan of what was read, and hears the directory again about
 // everybody whom it would take something from (L7).
 func (t *turn) compare(ctx context.Context) (*ldapsync.Plan, error) {
-	t.Progress(Progress{Phase: "compare"})
+	t.tell(ctx, Progress{Phase: Comparing})
 	var err error
 	if t.holdings.Details, err = t.Store.Details(ctx, t.edition, t.holdings.Want(t.snapshot)); err != nil {
 		return nil, err
@@ -306,7 +331,7 @@ func (t *turn) compare(ctx context.Context) (*ldapsync.Plan, error) {
 	if len(t.snapshot.People) == 0 || len(people)+len(groups) == 0 {
 		return plan, nil // nobody at all is never applied
 	}
-	t.Progress(Progress{Phase: string(ldapsync.LookingUp), Expected: len(people) + len(groups)})
+	t.tell(ctx, Progress{Phase: string(ldapsync.LookingUp), Expected: len(people) + len(groups)})
 	source := t.source()
 	looked, err := source.LookUp(ctx, t.settings, t.password, people)
 	if err != nil {
@@ -400,7 +425,7 @@ func (t *turn) note(ctx context.Context, run store.Run, kept, plan *ldapsync.Pla
 }
 
 func (t *turn) apply(ctx context.Context, goes, plan *ldapsync.Plan, approval store.Approval) (Report, error) {
-	t.Progress(Progress{Phase: "apply"})
+	t.tell(ctx, Progress{Phase: Applying})
 	now := t.Clock()
 	run := t.run
 	run.Ended = now

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"hash/fnv"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"idms/internal/fault"
+	"idms/internal/ldapsync"
 	"idms/internal/store"
 )
 
@@ -43,6 +45,21 @@ func Cron(expression, zone string, jitter time.Duration) (Schedule, error) {
 		return Schedule{}, errExpression
 	}
 	return Schedule{cron: parsed, jitter: jitter}, nil
+}
+
+// syncJitter spreads the syncs of many records.
+const syncJitter = time.Minute
+
+// BySettings is the schedule of a directory's settings. Errors are fault.Invalid.
+func BySettings(s ldapsync.Schedule) (Schedule, error) {
+	if s.Cron != "" {
+		return Cron(s.Cron, s.Zone, syncJitter)
+	}
+	every, err := time.ParseDuration(cmp.Or(s.Every, ldapsync.DefaultInterval.String()))
+	if err != nil {
+		return Schedule{}, fault.New(fault.Invalid, "The interval %.40q is no duration.", s.Every)
+	}
+	return Every(every, syncJitter), nil
 }
 
 var (

@@ -54,11 +54,7 @@ func (stateRow) TableName() string { return "directory_states" }
 func (s *Store) DirectoryState(ctx context.Context, recordID string) (DirectoryState, error) {
 	var row stateRow
 	err := s.read.WithContext(ctx).Limit(1).Find(&row, "record_id = ?", recordID).Error
-	return DirectoryState{
-		FirstApplied: instant(row.FirstApplied), Fingerprint: row.Fingerprint,
-		LastRun: instant(row.LastRun), LastGood: instant(row.LastGood),
-		Approved: Approval{row.ApprovedHash, row.ApprovedBy, row.ApprovedWhy},
-	}, wrap(err, "read the state of a directory")
+	return row.state(), wrap(err, "read the state of a directory")
 }
 
 // Lease is leave to sync one record, for a while. Its token is a fence: who takes

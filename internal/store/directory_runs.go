@@ -28,6 +28,7 @@ const (
 	RunUnchanged RunOutcome = "unchanged"
 	RunHeld      RunOutcome = "held"
 	RunFailed    RunOutcome = "failed"
+	RunRehearsed RunOutcome = "rehearsed" // a dry run that was kept: nothing was changed; code and error when it failed
 )
 
 // Run is one run of a record's directory sync. Its changes are read by RunChanges.
@@ -37,7 +38,7 @@ type Run struct {
 	Began         time.Time             `json:"began"`
 	Ended         time.Time             `json:"ended"`
 	Applied       time.Time             `json:"applied,omitzero"` // the since of the memberships that it added
-	Cause         string                `json:"cause"`            // schedule, command line, api
+	Cause         string                `json:"cause"`            // schedule, command line, api, page
 	Who           string                `json:"who,omitempty"`
 	Outcome       RunOutcome            `json:"outcome"`
 	Host          string                `json:"host,omitempty"`
@@ -277,14 +278,14 @@ func (s *Store) Runs(ctx context.Context, recordKey, cursor string, limit int) (
 	return page, next, nil
 }
 
-// Run finds one run of a record by its ID, or by "held" the last one that waits
-// for approval; otherwise it is fault.NotFound.
+// Run finds one run of a record by its ID, by "held" the last one that waits for
+// approval, or by "rehearsed" the last rehearsal; otherwise it is fault.NotFound.
 func (s *Store) Run(ctx context.Context, recordKey, id string) (Run, error) {
 	var row runRow
 	query := s.read.WithContext(ctx).Limit(1).Order("began DESC, id DESC")
 	switch {
-	case id == string(RunHeld):
-		query = query.Where("record_key = ? AND outcome = ?", recordKey, RunHeld)
+	case id == string(RunHeld), id == string(RunRehearsed):
+		query = query.Where("record_key = ? AND outcome = ?", recordKey, id)
 	case isID(id):
 		query = query.Where("record_key = ? AND id = ?", recordKey, id)
 	default:

@@ -54,6 +54,34 @@ func (s *Store) mayChangeOf(ctx context.Context, key string, by Author) error {
 	return s.MayChange(ctx, record, by)
 }
 
+// AskForDirectory has a record's job run as soon as somebody looks, in the name of
+// whoever asks, and notes it. via is a cause of a run.
+func (s *Store) AskForDirectory(ctx context.Context, key, job, via string, by Author) error {
+	if err := s.mayChangeOf(ctx, key, by); err != nil {
+		return err
+	}
+	return s.ask(ctx, key, job, via, "run", by)
+}
+
+// AskForRehearsal is AskForDirectory for a run that changes nothing.
+func (s *Store) AskForRehearsal(ctx context.Context, key, job, via string, by Author) error {
+	return s.ask(ctx, key, job, via, "rehearsal", by)
+}
+
+func (s *Store) ask(ctx context.Context, key, job, via, what string, by Author) error {
+	if err := s.MeetJobs(ctx, by.Now, job); err != nil { // the record may be new
+		return err
+	}
+	return s.InTx(ctx, func(tx *Tx) error {
+		asked := map[string]any{"asked": micros(by.Now), "asked_by": by.Who, "asked_via": via, "asked_why": by.Reason}
+		if err := tx.db.Model(&jobRow{}).Where("name = ?", job).Updates(asked).Error; err != nil {
+			return wrap(err, "ask for a run")
+		}
+		return tx.Audit(audit.Event{At: by.Now, Action: audit.DirectoryAsked, Who: by.Who, Reason: by.Reason, Record: key,
+			Changes: []audit.Change{{Field: "directory." + what, To: via}}})
+	})
+}
+
 // PauseDirectory keeps a record's job from running by itself, or lets it again,
 // and notes who did.
 func (s *Store) PauseDirectory(ctx context.Context, key, job string, paused bool, by Author) error {
@@ -78,8 +106,8 @@ func (s *Store) PauseDirectory(ctx context.Context, key, job string, paused bool
 // left a plan that waits for approval.
 func (s *Store) DirectoryWaits(ctx context.Context, recordKey string) (bool, error) {
 	var outcome string
-	err := s.read.WithContext(ctx).Raw("SELECT outcome FROM directory_runs WHERE record_key = ? AND outcome <> ? ORDER BY began DESC, id DESC LIMIT 1",
-		recordKey, RunFailed).Scan(&outcome).Error
+	err := s.read.WithContext(ctx).Raw("SELECT outcome FROM directory_runs WHERE record_key = ? AND outcome NOT IN (?, ?) ORDER BY began DESC, id DESC LIMIT 1",
+		recordKey, RunFailed, RunRehearsed).Scan(&outcome).Error
 	return RunOutcome(outcome) == RunHeld || RunOutcome(outcome) == RunPartly, wrap(err, "look for a plan that waits")
 }
 

@@ -22,7 +22,11 @@ type Job struct {
 	Problem  string    // of the last failure
 	Paused   bool
 	Asked    time.Time // somebody wants it to run now
+	Asker    Asker     // of Asked, or of the run under way
 }
+
+// Asker is who asked for a run, by which way, and why; zero for nobody with a name.
+type Asker struct{ Who, Via, Why string }
 
 // Running is true while a run has the job to itself.
 func (j Job) Running(now time.Time) bool { return j.Leased.After(now) }
@@ -36,6 +40,9 @@ type jobRow struct {
 	Problem               string
 	Paused                bool
 	Asked                 int64
+	AskedBy               string
+	AskedVia              string
+	AskedWhy              string
 }
 
 func (jobRow) TableName() string { return "jobs" }
@@ -44,6 +51,7 @@ func (row jobRow) job() Job {
 	return Job{
 		Name: row.Name, Turn: row.Turn, Since: instant(row.Since), Started: instant(row.Started), Ended: instant(row.Ended),
 		Leased: instant(row.Leased), Failures: row.Failures, Problem: row.Problem, Paused: row.Paused, Asked: instant(row.Asked),
+		Asker: Asker{row.AskedBy, row.AskedVia, row.AskedWhy},
 	}
 }
 
@@ -76,9 +84,13 @@ func (s *Store) MeetJobs(ctx context.Context, now time.Time, names ...string) er
 // TakeJob begins the run that follows a turn: the caller has the job to itself
 // until the lease ends. Of any number of callers, in any number of processes,
 // one gets true. A run before it that never came to an end, because its process
-// died, counts as a failure.
+// died, counts as a failure. Whoever asked for the run stays its Asker; one that
+// nobody asked for has none.
 func (s *Store) TakeJob(ctx context.Context, name string, turn int64, now, until time.Time) (bool, error) {
 	done := s.write.WithContext(ctx).Exec(`UPDATE jobs SET turn = turn + 1, started = ?, leased = ?, asked = 0,
+			asked_by = CASE WHEN asked = 0 THEN '' ELSE asked_by END,
+			asked_via = CASE WHEN asked = 0 THEN '' ELSE asked_via END,
+			asked_why = CASE WHEN asked = 0 THEN '' ELSE asked_why END,
 			failures = failures + CASE WHEN ended < started THEN 1 ELSE 0 END,
 			problem = CASE WHEN ended < started THEN 'the run before did not come to its end' ELSE problem END
 		WHERE name = ? AND turn = ? AND leased <= ?`, micros(now), micros(until), name, turn, micros(now))
@@ -104,14 +116,15 @@ func (s *Store) EndJob(ctx context.Context, name string, turn int64, now time.Ti
 // LeaveJob gives back a run that was stopped with its process: it is as if it
 // had not begun, and due at once. before is the job as TakeJob found it.
 func (s *Store) LeaveJob(ctx context.Context, before Job) error {
-	return wrap(s.write.WithContext(ctx).Exec("UPDATE jobs SET started = ?, leased = 0, asked = ?, failures = ?, problem = ? WHERE name = ? AND turn = ?",
-		micros(before.Started), micros(before.Asked), before.Failures, before.Problem, before.Name, before.Turn+1).Error, "leave a job")
+	return wrap(s.write.WithContext(ctx).Exec(`UPDATE jobs SET started = ?, leased = 0, asked = ?, asked_by = ?, asked_via = ?, asked_why = ?, failures = ?, problem = ?
+			WHERE name = ? AND turn = ?`,
+		micros(before.Started), micros(before.Asked), before.Asker.Who, before.Asker.Via, before.Asker.Why, before.Failures, before.Problem, before.Name, before.Turn+1).Error, "leave a job")
 }
 
 // AskForJob has a job run as soon as somebody looks, paused or not. A job that
 // nobody has met is fault.NotFound.
 func (s *Store) AskForJob(ctx context.Context, name string, now time.Time) error {
-	return s.changeJob(ctx, name, map[string]any{"asked": micros(now)})
+	return s.changeJob(ctx, name, map[string]any{"asked": micros(now), "asked_by": "", "asked_via": "", "asked_why": ""})
 }
 
 // PauseJob keeps a job from running by itself, or lets it again. A job that

@@ -13,6 +13,7 @@ var adminSections = []struct{ name, path string }{
 	{"Identity management systems", "records"},
 	{"Groups", "groups"},
 	{"Certificates and keys", "certificates"},
+	{"Directory sync", "directory"},
 	{"Audit", "audit"},
 }
 
@@ -24,7 +25,11 @@ var recordParts = []struct{ name, path string }{
 	{"Rules", "rules"},
 	{"Versions", "versions"},
 	{"Certificates and keys", "certificates"},
+	{"Directory", "directory"},
 }
+
+// ofDirectory is where the directory of one record is.
+const ofDirectory = adminPath + "/records/:record/directory"
 
 // adminRoutes ask for the same roles as the API does for the same things.
 var adminRoutes = []adminRoute{
@@ -88,6 +93,28 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, adminPath + "/records/:record/rules", roles.Editor, (*Site).adminEditRules},
 	{http.MethodPost, adminPath + "/records/:record/save", roles.Editor, (*Site).adminSaveRecord},
 	{http.MethodPost, adminPath + "/records/:record/merge", roles.Editor, (*Site).adminMergeRecord},
+	{http.MethodGet, adminPath + "/directory", roles.Reader, (*Site).adminDirectories},
+	{http.MethodGet, ofDirectory, roles.Reader, (*Site).adminDirectory},
+	{http.MethodGet, ofDirectory + "/progress", roles.Reader, (*Site).adminDirectoryProgress},
+	{http.MethodPost, ofDirectory + "/run", roles.Editor, (*Site).adminRunDirectory},
+	{http.MethodPost, ofDirectory + "/rehearse", roles.Editor, (*Site).adminRehearseDirectory},
+	{http.MethodPost, ofDirectory + "/pause", roles.Editor, (*Site).adminPauseDirectory},
+	{http.MethodPost, ofDirectory + "/resume", roles.Editor, (*Site).adminResumeDirectory},
+	{http.MethodGet, ofDirectory + "/test", roles.Editor, (*Site).adminDirectoryTest},
+	{http.MethodPost, ofDirectory + "/test", roles.Editor, (*Site).adminTestDirectory},
+	{http.MethodGet, ofDirectory + "/edit", roles.Editor, (*Site).adminEditDirectory},
+	{http.MethodPost, ofDirectory + "/edit", roles.Editor, (*Site).adminSaveDirectory},
+	{http.MethodGet, ofDirectory + "/password", roles.Editor, (*Site).adminBindPassword},
+	{http.MethodPost, ofDirectory + "/password", roles.Editor, (*Site).adminSetBindPassword},
+	{http.MethodGet, ofDirectory + "/remove", roles.Editor, (*Site).adminTakeDirectory},
+	{http.MethodPost, ofDirectory + "/remove", roles.Editor, (*Site).adminRemoveDirectory},
+	{http.MethodGet, ofDirectory + "/runs", roles.Reader, (*Site).adminRuns},
+	{http.MethodGet, ofDirectory + "/runs/:run", roles.Reader, (*Site).adminRun},
+	{http.MethodGet, ofDirectory + "/runs/:run/changes.csv", roles.Reader, (*Site).adminRunCSV},
+	{http.MethodGet, ofDirectory + "/runs/:run/changes.json", roles.Reader, (*Site).adminRunJSON},
+	// Whoever may widen the limits by changing the record may let a plan through.
+	{http.MethodGet, ofDirectory + "/runs/:run/approve", roles.Editor, (*Site).adminApprovePlan},
+	{http.MethodPost, ofDirectory + "/runs/:run/approve", roles.Editor, (*Site).adminLetThrough},
 
 	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
 	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},

@@ -95,6 +95,8 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 		auditSamples,
 		recordSamples,
 		rulesSamples,
+
+		directorySamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}

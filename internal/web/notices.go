@@ -37,4 +37,13 @@ var notices = map[string]string{
 	"key-announced":     "The next key is announced. Let the provider know it, and switch in two days at the earliest.",
 	"key-switched":      "The next key signs from now on. Retire the former one in two days at the earliest.",
 	"key-retired":       "The key is gone. What is encrypted for it is refused from now on.",
+
+	"directory-asked":              "The sync is asked for, and begins within 10 seconds.",
+	"directory-rehearsal":          "The rehearsal is asked for, and begins within 10 seconds. It changes nothing.",
+	"directory-paused":             "The record is not synced by itself any more.",
+	"directory-resumed":            "The record is synced by itself again.",
+	"directory-password":           "The password is kept, encrypted. Test the connection to see whether it is right.",
+	"directory-password-forgotten": "The password is forgotten.",
+	"directory-approved":           "The plan is approved. It is applied within 10 seconds, if the directory still says the same.",
+	"directory-approved-waits":     "The plan is approved. The next run applies it, if the directory still says the same; the record is not synced by itself now.",
 }

@@ -272,7 +272,7 @@ var templateFiles embed.FS
 var templates = parseTemplates()
 
 // layouts are what every page may use: the frame and the parts that several share.
-var layouts = []string{"templates/layout.html", "templates/admin_parts.html", "templates/admin_fields.html"}
+var layouts = []string{"templates/layout.html", "templates/admin_parts.html", "templates/admin_fields.html", "templates/admin_directory_parts.html"}
 
 func parseTemplates() map[string]*template.Template {
 	functions := template.FuncMap{
