@@ -49,7 +49,7 @@ func (s *Store) standings(ctx context.Context, recordID string) (map[string]Stan
 	// One look into the index for each record, however long its history is.
 	last := func(outcomes string, into func(s *Standing) *Run) error {
 		var rows []struct {
-			runRow
+			Run      runRow `gorm:"embedded"`
 			OfRecord string
 		}
 		err := db.Raw(`SELECT r.*, k.id AS of_record FROM records k JOIN directory_runs r ON r.id =
@@ -60,7 +60,7 @@ func (s *Store) standings(ctx context.Context, recordID string) (map[string]Stan
 		}
 		for _, row := range rows {
 			standing := all[row.OfRecord]
-			if *into(&standing), err = row.run(); err != nil {
+			if *into(&standing), err = row.Run.run(); err != nil {
 				return err
 			}
 			all[row.OfRecord] = standing

@@ -174,14 +174,14 @@ func directorySettings(typed url.Values) (ldapsync.Settings, fault.Problems) {
 	for _, host := range strings.FieldsFunc(typed.Get(directoryPrefix+"hosts"), func(r rune) bool { return r == '\n' || r == '\r' || r == ',' || r == ' ' }) {
 		s.Hosts = append(s.Hosts, host)
 	}
-	whole := func(path string) (int, bool) {
+	whole := func(path, label string) (int, bool) {
 		text := strings.TrimSpace(typed.Get(path))
 		if text == "" {
 			return 0, false
 		}
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			problems.Add(path, "Write a whole number.")
+			problems.Add(path, "%s: write a whole number.", label)
 		}
 		return int(n), err == nil
 	}
@@ -193,17 +193,17 @@ func directorySettings(typed url.Values) (ldapsync.Settings, fault.Problems) {
 			case field.text != nil:
 				*field.text(&s) = strings.TrimSpace(typed.Get(path))
 			case field.number != nil:
-				if n, ok := whole(path); ok {
+				if n, ok := whole(path, field.label); ok {
 					*field.number(&s) = n
 					if n == 0 {
-						problems.Add(path, "Write a number above 0, or nothing.")
+						problems.Add(path, "%s: write a number above 0, or nothing.", field.label)
 					}
 				}
 			case field.tick != nil:
 				*field.tick(&s) = typed.Get(path) != ""
 			case field.limit != nil:
-				count, one := whole(path + ".count")
-				percent, two := whole(path + ".percent")
+				count, one := whole(path+".count", field.label)
+				percent, two := whole(path+".percent", field.label)
 				if !one && !two {
 					continue
 				}

@@ -355,7 +355,9 @@ func TestEveryAdminRouteAsksForItsRole(t *testing.T) {
 	check(t, err)
 	keys, err := h.store.SPKeyring(t.Context(), acme.ID)
 	check(t, err)
-	fill := strings.NewReplacer(":version", "1", ":fingerprint", saml.Fingerprint(keys[0].Certificate), ":ref", reference, ":user", id, ":record", demo.Acme, ":group", "platform", ":session", store.NewID())
+	run := store.Run{ID: store.NewID(), Record: demo.Acme, Began: h.clock(), Ended: h.clock(), Outcome: store.RunFailed}
+	check(t, h.store.SaveRun(t.Context(), store.Edition{ID: acme.ID, Key: demo.Acme}, run, nil))
+	fill := strings.NewReplacer(":run", run.ID, ":version", "1", ":fingerprint", saml.Fingerprint(keys[0].Certificate), ":ref", reference, ":user", id, ":record", demo.Acme, ":group", "platform", ":session", store.NewID())
 
 	h.firstOwner(t)
 	who := []struct {
