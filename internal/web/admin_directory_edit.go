@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -346,8 +347,8 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 	next.Directory, next.Association = &settings, idms.AssociationType(typed.Get("association_type"))
 	checked, found := idms.DocumentOf(next).Checked()
 	problems = append(append(problems, read...), found...)
-	if len(typed.Get("reason")) > maxReason {
-		problems.Add("reason", "The reason is longer than %d bytes.", maxReason)
+	if utf8.RuneCountInString(typed.Get("reason")) > maxReason {
+		problems.Add("reason", "The reason is longer than %d characters.", maxReason)
 	}
 	if problems.Any() {
 		return show(http.StatusUnprocessableEntity, problems)
@@ -449,8 +450,8 @@ func (s *Site) adminSetBindPassword(c echo.Context, who login.Visitor) error {
 	case len(password) > maxPassword:
 		page.Problems.Add("password", "The password is longer than %d bytes.", maxPassword)
 	}
-	if len(page.Reason) > maxReason {
-		page.Problems.Add("reason", "The reason is longer than %d bytes.", maxReason)
+	if utf8.RuneCountInString(page.Reason) > maxReason {
+		page.Problems.Add("reason", "The reason is longer than %d characters.", maxReason)
 	}
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
@@ -560,8 +561,8 @@ func (s *Site) adminRemoveDirectory(c echo.Context, who login.Visitor) error {
 	if page.Typed != record.Key {
 		page.Problems.Add("key", "Write %s: the key of the record.", record.Key)
 	}
-	if len(page.Reason) > maxReason {
-		page.Problems.Add("reason", "The reason is longer than %d bytes.", maxReason)
+	if utf8.RuneCountInString(page.Reason) > maxReason {
+		page.Problems.Add("reason", "The reason is longer than %d characters.", maxReason)
 	}
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -503,8 +504,8 @@ func (s *Site) adminLetThrough(c echo.Context, who login.Visitor) error {
 	case page.Total == 0 && !page.Agreed:
 		page.Problems.Add("agree", "Say that you have looked at the plan.")
 	}
-	if len(page.Reason) > maxReason {
-		page.Problems.Add("reason", "The reason is longer than %d bytes.", maxReason)
+	if utf8.RuneCountInString(page.Reason) > maxReason {
+		page.Problems.Add("reason", "The reason is longer than %d characters.", maxReason)
 	}
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
@@ -523,6 +524,3 @@ func (s *Site) adminLetThrough(c echo.Context, who login.Visitor) error {
 	}
 	return done(c, page.Dir, "directory-approved")
 }
-
-// maxReason bounds why somebody does something, in bytes.
-const maxReason = 500

@@ -543,6 +543,10 @@ func TestTheBindPasswordIsKeptAndNeverShown(t *testing.T) {
 		t.Error("the form does not say what forgets it")
 	}
 	p.press(t, umbrella+"/edit", url.Values{"directory.hosts": {"ldap.elsewhere.example"}, "directory.bind_dn": {"cn=reader"}})
+	if !strings.Contains(p.text, "The bind password is forgotten") {
+		t.Errorf("it is not told before:\n%s", p.text)
+	}
+	p.press(t, "/admin/records/umbrella/save", nil)
 	if kept, err := h.store.HasBindPassword(t.Context(), record.ID); err != nil || kept {
 		t.Errorf("it goes to another server: %v", err)
 	}
