@@ -149,12 +149,12 @@ func (s *Sync) Rehearsals(ctx context.Context) ([]idms.Connection, error) {
 	if !slices.ContainsFunc(slices.Collect(maps.Values(states)), func(j store.Job) bool { return isRehearsal(j) }) {
 		return nil, nil
 	}
-	all, err := s.Store.Connections(ctx)
+	all, err := s.Store.Directories(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(record idms.Connection) bool {
-		return record.Directory == nil || !isRehearsal(states[RehearsalName(record.Key)])
+		return !isRehearsal(states[RehearsalName(record.Key)])
 	}), nil
 }
 
@@ -164,7 +164,7 @@ func isRehearsal(j store.Job) bool {
 
 // Scheduled are the records that are synced by themselves.
 func (s *Sync) Scheduled(ctx context.Context) ([]idms.Connection, error) {
-	all, err := s.Store.Connections(ctx)
+	all, err := s.Store.Directories(ctx)
 	if err != nil {
 		return nil, err
 	}

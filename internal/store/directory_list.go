@@ -3,13 +3,76 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"idms/internal/fault"
 	"idms/internal/groups"
+	"idms/internal/idms"
 	"idms/internal/ldapsync"
+	"idms/internal/saml"
 )
+
+// descriptions are what the versions in force say of directories. A version never
+// changes, so that what was read once of it stays true, and reading the documents of
+// all records again costs by far the most of a list.
+type descriptions struct {
+	mutex sync.Mutex
+	known map[string]idms.Connection // by record ID; Directory is nil for one that describes none
+}
+
+// Directories are the records that describe a directory, by key, without what they
+// say of their providers. What their pointers lead to is to be read alone.
+func (s *Store) Directories(ctx context.Context) ([]idms.Connection, error) {
+	db := s.read.WithContext(ctx)
+	var rows []recordRow
+	err := db.Select("id", "key", "version").Where("state <> ? AND key <> ?", deleted, idms.LocalKey).Order("key").Find(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "list directories")
+	}
+	s.described.mutex.Lock()
+	defer s.described.mutex.Unlock()
+	var unknown []string
+	for _, row := range rows {
+		if s.described.known[row.ID].Version != row.Version {
+			unknown = append(unknown, row.ID)
+		}
+	}
+	known := make(map[string]idms.Connection, len(rows)) // without those that are gone
+	err = inParts(unknown, func(part []string) error {
+		var documents []documentRow
+		if err := db.Raw(inForce+` WHERE r.id IN ?`, part).Scan(&documents).Error; err != nil {
+			return wrap(err, "list directories")
+		}
+		for _, row := range documents {
+			record, err := idms.ParseConnection([]byte(row.Document))
+			if err != nil {
+				return fmt.Errorf("store: record %s, version %d: %w", row.Key, row.Version, err)
+			}
+			record.ID, record.Key, record.Version, record.SAML = row.ID, row.Key, row.Version, saml.Settings{}
+			known[row.ID] = record
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []idms.Connection
+	for _, row := range rows {
+		record, fresh := known[row.ID]
+		if !fresh {
+			record = s.described.known[row.ID]
+			known[row.ID] = record
+		}
+		if record.Directory != nil {
+			list = append(list, record)
+		}
+	}
+	s.described.known = known
+	return list, nil
+}
 
 // Standing is where the directory of one record stands, for a list of all.
 type Standing struct {

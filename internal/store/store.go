@@ -68,6 +68,8 @@ type Store struct {
 	newKey    func(commonName string, now time.Time) (saml.Key, error)
 
 	unverified atomic.Uint64 // traces saved by this process, to know when to trim
+
+	described descriptions // what records say of their directories
 }
 
 // openFile is a file as it was when it was opened.

@@ -68,7 +68,7 @@ const (
 
 func (s *Site) adminDirectories(c echo.Context, who login.Visitor) error {
 	ctx, now := c.Request().Context(), s.Clock()
-	records, err := s.Flow.Store.Connections(ctx)
+	records, err := s.Flow.Store.Directories(ctx)
 	if err != nil {
 		return err
 	}
@@ -90,9 +90,7 @@ func (s *Site) adminDirectories(c echo.Context, who login.Visitor) error {
 	}
 	var rows []directoryRow
 	for _, record := range records {
-		if record.Directory != nil {
-			rows = append(rows, directoryRowOf(directoryNow{record, standings[record.ID], states[directory.JobName(record.Key)], running[record.ID], now}))
-		}
+		rows = append(rows, directoryRowOf(directoryNow{record, standings[record.ID], states[directory.JobName(record.Key)], running[record.ID], now}))
 	}
 	page := adminDirectoriesPageOf(s.adminFrame(c, "Directory sync", "directory", who), rows, queried(c, "q"), queried(c, "state"))
 	from, err := placeOf(c.QueryParam("cursor"))
