@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"idms/internal/audit"
 	"idms/internal/demo"
 	"idms/internal/directory"
 	"idms/internal/idms"
@@ -247,5 +248,36 @@ func TestABrokenScheduleStopsNoOtherJob(t *testing.T) {
 		if err := job.Run(t.Context(), h.clock()); err == nil || !strings.Contains(err.Error(), "umbrella is not synced") {
 			t.Errorf("it fails with %v", err)
 		}
+	}
+}
+
+// Who has a run made, pauses the schedule or resumes it stands in the audit trail,
+// by whichever of the two commands.
+func TestWhoAsksForASyncOnTheCommandLineIsNoted(t *testing.T) {
+	d := newLDAPDesk(t)
+	d.idms(t, exitOK, "within 10 seconds", "ldap", "run", "umbrella", "--reason", "somebody new")
+	d.idms(t, exitOK, "within 10 seconds", "jobs", "run", "directory umbrella")
+	d.idms(t, exitOK, "not synced by itself", "jobs", "pause", "directory umbrella")
+	d.idms(t, exitOK, "by itself again", "ldap", "resume", "umbrella", "--reason", "done")
+	for action, want := range map[audit.Action]int{audit.DirectoryAsked: 2, audit.RecordChanged: 2} {
+		events, _, err := d.house().store.Events(t.Context(), store.EventFilter{Record: "umbrella", Action: action}, "", 10)
+		if err != nil || len(events) != want {
+			t.Fatalf("%s: %d events, %v, want %d", action, len(events), err, want)
+		}
+		for _, event := range events {
+			if event.Who != whoami() {
+				t.Errorf("%s by %q", action, event.Who)
+			}
+		}
+		if last := events[len(events)-1]; action == audit.DirectoryAsked && last.Reason != "somebody new" {
+			t.Errorf("the reason is %q", last.Reason)
+		}
+	}
+	h := d.house()
+	if err := h.syncer().RunJob(t.Context(), "umbrella"); err != nil {
+		t.Fatal(err)
+	}
+	if runs, _, err := h.store.Runs(t.Context(), "umbrella", "", 1); err != nil || runs[0].Who != whoami() || runs[0].Cause != directory.ByCommand {
+		t.Errorf("the run is by %+v, %v", runs, err)
 	}
 }

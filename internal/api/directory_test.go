@@ -142,7 +142,8 @@ func TestARecordIsSyncedNowPausedAndResumed(t *testing.T) {
 	h := syncedHouse(t)
 	const of = "/records/acme/directory"
 	var now directoryNow
-	h.ask(roles.Editor, "POST", of+"/run", "").is(http.StatusAccepted)
+	h.ask(roles.Editor, "POST", of+"/run", "", "Idms-Reason", "somebody new").is(http.StatusAccepted)
+	has(t, h.ask(roles.Reader, "GET", "/audit?action=directory_asked&record=acme", "").Body.String(), "token: editor", "somebody new", directory.ByAPI)
 	h.ask(roles.Editor, "POST", of+"/pause", "", "Idms-Reason", "maintenance").is(http.StatusOK).into(&now)
 	if !now.Job.Paused || !now.Job.Asked {
 		t.Errorf("it stands at %+v", now.Job)

@@ -265,6 +265,9 @@ func TestTheLinesThatHoldAPlanComeFirst(t *testing.T) {
 		if found := read(ldapsync.LineFilter{Kind: ldapsync.GonePerson, Text: "user000003"}, 500); len(found) != 1 {
 			t.Errorf("kind and text find %+v", found)
 		}
+		if found := read(ldapsync.LineFilter{Kind: "\x00"}, 500); len(found) != 0 {
+			t.Errorf("a kind that is none finds %+v", found)
+		}
 		if _, _, err := s.Store.RunLines(t.Context(), run, ldapsync.LineFilter{}, "17.1", 5); err == nil {
 			t.Error("a page that is none can be read")
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -342,6 +343,9 @@ func (s *Store) EachRunChange(ctx context.Context, run Run, kind ldapsync.Kind, 
 
 // eachRunLine is EachRunChange for lines as they are kept.
 func (s *Store) eachRunLine(ctx context.Context, run Run, kind ldapsync.Kind, from int, use func(line string) (bool, error)) error {
+	if kind != "" && !slices.Contains(ldapsync.Kinds, kind) {
+		return nil // which PostgreSQL might not even take for text
+	}
 	db := s.read.WithContext(ctx)
 	var parts []struct{ N, Lines int }
 	query := db.Model(&changesRow{}).Select("n", "lines").Where("run_id = ?", run.ID).Order("n")
