@@ -278,13 +278,6 @@ func TestARehearsalIsKeptToLookAtAndChangesNothing(t *testing.T) {
 	}
 }
 
-func (h *house) record(t *testing.T, key string) idms.Record {
-	t.Helper()
-	record, err := h.store.Record(t.Context(), key)
-	check(t, err)
-	return record
-}
-
 func TestTheLinesOfARunAreFilteredPagedAndDownloaded(t *testing.T) {
 	h, ldap, sync := begun(t)
 	for i := range 120 {
