@@ -110,7 +110,6 @@ type adminDirectoryEditPage struct {
 	New         bool // the record has no directory yet
 	Seen        int
 	Association []option
-	AssocField  settingField
 	Parts       []settingPart
 	Password    bool
 	Reason      string
@@ -172,9 +171,7 @@ func directoryTyped(s ldapsync.Settings, association idms.AssociationType) url.V
 func directorySettings(typed url.Values) (ldapsync.Settings, fault.Problems) {
 	var s ldapsync.Settings
 	var problems fault.Problems
-	for _, host := range strings.FieldsFunc(typed.Get(directoryPrefix+"hosts"), func(r rune) bool { return r == '\n' || r == '\r' || r == ',' || r == ' ' }) {
-		s.Hosts = append(s.Hosts, host)
-	}
+	s.Hosts = append(s.Hosts, strings.FieldsFunc(typed.Get(directoryPrefix+"hosts"), func(r rune) bool { return strings.ContainsRune("\r\n, ", r) })...)
 	whole := func(path, label string) (int, bool) {
 		text := strings.TrimSpace(typed.Get(path))
 		if text == "" {
@@ -230,7 +227,6 @@ func adminDirectoryEditPageOf(around adminFrame, record idms.Record, typed url.V
 			option{string(idms.ByRules), "the record’s own group rules: the directory is only described, and can be tested and rehearsed", false},
 			option{string(idms.FromDirectory), "this directory, from its first approved sync on", false}),
 	}
-	page.AssocField = settingField{Path: "association_type", Problem: page.At("association_type")}
 	settings, _ := directorySettings(typed)
 	usual := settings.Defaults()
 	for _, part := range directoryParts {
