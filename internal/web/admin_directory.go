@@ -559,7 +559,7 @@ func runNumbers(run store.Run, limits ldapsync.BlastLimits, holds store.Holds) [
 		for _, one := range parts {
 			if n := counts[one.kind]; n > 0 {
 				numbered.Count += amount(n)
-				words = append(words, counted(n, one.one, one.many))
+				words = append(words, countOf(n, one.one, one.many))
 			}
 		}
 		numbered.Parts = strings.Join(words, ", ")

@@ -496,16 +496,16 @@ func adminRemovePageOf(around adminFrame, record idms.Record, holds store.Holds,
 	page := adminRemoveDirectoryPage{adminFrame: around, Nav: recordNav(record.Key, "directory"), Name: record.Name, Key: record.Key, URL: directoryPath(record.Key),
 		Seen: record.Version, Holds: holds, Password: password, Rules: len(record.Associations)}
 	say := func(format string, args ...any) { page.Words = append(page.Words, fmt.Sprintf(format, args...)) }
-	say("%s that the directory gave stay, and nothing ends them any more but an administrator, a rule or a later sync.", counted(holds.Memberships, "membership", "memberships"))
+	say("%s that the directory gave stay, and nothing ends them any more but an administrator, a rule or a later sync.", countOf(holds.Memberships, "membership", "memberships"))
 	if holds.Off > 0 {
-		say("%s whom the directory has shut out stay shut out.", counted(holds.Off, "person", "people"))
+		say("%s whom the directory has shut out stay shut out.", countOf(holds.Off, "person", "people"))
 	} else {
 		say("Nobody is shut out by the directory now.")
 	}
-	say("%s of the directory can log in as before; whether they are still there is not looked at any more.", counted(holds.People, "person", "people"))
+	say("%s of the directory can log in as before; whether they are still there is not looked at any more.", countOf(holds.People, "person", "people"))
 	if record.Association == idms.FromDirectory {
 		if page.Rules > 0 {
-			say("The record’s %s decide about groups again, from the next login on.", counted(page.Rules, "group rule", "group rules"))
+			say("The record’s %s decide about groups again, from the next login on.", countOf(page.Rules, "group rule", "group rules"))
 		} else {
 			say("The record has no group rules, so that logins change no groups.")
 		}

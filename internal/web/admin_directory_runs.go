@@ -53,12 +53,12 @@ func runRowOf(run store.Run) runRow {
 		row.Fix = adviceOf(run.Code)
 	}
 	if run.Host != "" {
-		row.Read = fmt.Sprintf("%s and %s from %s", counted(run.People, "person", "people"), counted(run.Groups, "group", "groups"), run.Host)
+		row.Read = fmt.Sprintf("%s and %s from %s", countOf(run.People, "person", "people"), countOf(run.Groups, "group", "groups"), run.Host)
 	}
 	return row
 }
 
-func counted(n int, one, many string) string {
+func countOf(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -454,7 +454,7 @@ func adminApprovePageOf(around adminFrame, name string, run store.Run, lines map
 		one, many string
 	}{{ldapsync.AddPerson, "new person", "new people"}, {ldapsync.AddGroup, "new group", "new groups"}, {ldapsync.AddMember, "new membership", "new memberships"}, {ldapsync.UpdatePerson, "changed profile", "changed profiles"}} {
 		if n := run.Counts[one.kind]; n > 0 {
-			adds = append(adds, counted(n, one.one, one.many))
+			adds = append(adds, countOf(n, one.one, one.many))
 		}
 	}
 	page.Adds = strings.Join(adds, ", ")
