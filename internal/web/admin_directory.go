@@ -93,7 +93,7 @@ func (s *Site) adminDirectories(c echo.Context, who login.Visitor) error {
 		rows = append(rows, directoryRowOf(directoryNow{record, standings[record.ID], states[directory.JobName(record.Key)], running[record.ID], now}))
 	}
 	page := adminDirectoriesPageOf(s.adminFrame(c, "Directory sync", "directory", who), rows, queried(c, "q"), queried(c, "state"))
-	from, err := placeOf(c.QueryParam("cursor"))
+	from, err := cutAt(c.QueryParam("cursor"))
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,8 @@ func (s *Site) adminDirectories(c echo.Context, who login.Visitor) error {
 	return s.render(c, http.StatusOK, page)
 }
 
-// placeOf reads the cursor of a list that is made whole and then cut.
-func placeOf(cursor string) (int, error) {
+// cutAt reads the cursor of a list that is made whole and then cut.
+func cutAt(cursor string) (int, error) {
 	if cursor == "" {
 		return 0, nil
 	}
@@ -280,20 +280,6 @@ type amount int
 
 func (a amount) String() string { return number(int(a)) }
 
-// ago is how long something is past.
-func ago(at, now time.Time) string {
-	past := now.Sub(at)
-	switch {
-	case past < time.Minute:
-		return "just now"
-	case past < 2*time.Hour:
-		return fmt.Sprintf("%d min ago", int(past.Minutes()))
-	case past < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(past.Hours()))
-	}
-	return fmt.Sprintf("%d days ago", int(past.Hours()/24))
-}
-
 // lasted is how long something took, as one would say it.
 func lasted(d time.Duration) string {
 	switch {
@@ -420,8 +406,8 @@ func (s *Site) described(c echo.Context) (idms.Record, error) {
 // directoryPath is the address of a record's directory.
 func directoryPath(key string) string { return below("records", key) + "/directory" }
 
-// recordFrame is the frame of a page about the directory of one record.
-func (s *Site) recordFrame(c echo.Context, title string, record idms.Record, who login.Visitor) adminFrame {
+// directoryFrame is the frame of a page about the directory of one record.
+func (s *Site) directoryFrame(c echo.Context, title string, record idms.Record, who login.Visitor) adminFrame {
 	return s.adminFrame(c, title+" · "+clip(60, record.Name), "records", who)
 }
 
@@ -447,7 +433,7 @@ func (s *Site) adminDirectory(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	around := s.recordFrame(c, "Directory", record, who)
+	around := s.directoryFrame(c, "Directory", record, who)
 	if record.Directory == nil {
 		return s.render(c, http.StatusOK, adminDirectoryPageOf(around, directoryNow{record: record.Connection(), now: s.Clock()}, store.Job{}, store.Holds{}))
 	}
@@ -763,7 +749,7 @@ func (s *Site) adminDirectoryTest(c echo.Context, who login.Visitor) error {
 	if record.Directory == nil {
 		return see(c, directoryPath(record.Key))
 	}
-	return s.render(c, http.StatusOK, adminDirectoryTestPageOf(s.recordFrame(c, "Test the directory", record, who), record))
+	return s.render(c, http.StatusOK, adminDirectoryTestPageOf(s.directoryFrame(c, "Test the directory", record, who), record))
 }
 
 // maxLookedUp bounds a name that is looked up, in bytes.
@@ -782,7 +768,7 @@ func (s *Site) adminTestDirectory(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	ctx, what := c.Request().Context(), values.Get("what")
-	page := adminDirectoryTestPageOf(s.recordFrame(c, "Test the directory", record, who), record)
+	page := adminDirectoryTestPageOf(s.directoryFrame(c, "Test the directory", record, who), record)
 	page.Person, page.Group = strings.TrimSpace(values.Get("person")), strings.TrimSpace(values.Get("group"))
 	look, name := s.Directory.TestUser, page.Person
 	if what == "group" {

@@ -298,7 +298,7 @@ func (s *Site) adminEditDirectory(c echo.Context, who login.Visitor) error {
 			typed.Set(directoryPrefix+"preset", string(preset))
 		}
 	}
-	return s.render(c, http.StatusOK, adminDirectoryEditPageOf(s.recordFrame(c, "Directory settings", record, who), record, typed, nil, password))
+	return s.render(c, http.StatusOK, adminDirectoryEditPageOf(s.directoryFrame(c, "Directory settings", record, who), record, typed, nil, password))
 }
 
 // maxDirectoryForm bounds the form, in bytes: a certificate by paste and one by file, and
@@ -331,7 +331,7 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 		typed.Set(directoryPrefix+"ca_certificate", text)
 	}
 	show := func(status int, problems fault.Problems) error {
-		page := adminDirectoryEditPageOf(s.recordFrame(c, "Directory settings", record, who), record, typed, problems, password)
+		page := adminDirectoryEditPageOf(s.directoryFrame(c, "Directory settings", record, who), record, typed, problems, password)
 		page.Seen = seen
 		return s.render(c, status, page)
 	}
@@ -397,7 +397,7 @@ func (s *Site) bindPasswordPage(c echo.Context, record idms.Record, who login.Vi
 	kept, err := s.Flow.Store.HasBindPassword(c.Request().Context(), record.ID)
 	settings := record.Directory.Defaults()
 	return adminBindPasswordPage{
-		adminFrame: s.recordFrame(c, "Bind password", record, who), Nav: recordNav(record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
+		adminFrame: s.directoryFrame(c, "Bind password", record, who), Nav: recordNav(record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
 		Kept: kept, BindDN: settings.BindDN, Server: strings.Join(settings.Hosts, ", "),
 	}, err
 }
@@ -489,7 +489,7 @@ func (s *Site) removePage(c echo.Context, record idms.Record, who login.Visitor)
 		return adminRemoveDirectoryPage{}, err
 	}
 	password, err := s.Flow.Store.HasBindPassword(ctx, record.ID)
-	return adminRemovePageOf(s.recordFrame(c, "Take the directory away", record, who), record, holds, password), err
+	return adminRemovePageOf(s.directoryFrame(c, "Take the directory away", record, who), record, holds, password), err
 }
 
 func adminRemovePageOf(around adminFrame, record idms.Record, holds store.Holds, password bool) adminRemoveDirectoryPage {

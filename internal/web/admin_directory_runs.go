@@ -162,7 +162,7 @@ func (s *Site) adminRuns(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page := adminRunsPage{adminFrame: s.recordFrame(c, "History of the directory", record, who), Nav: recordNav(record.Key, "directory"),
+	page := adminRunsPage{adminFrame: s.directoryFrame(c, "History of the directory", record, who), Nav: recordNav(record.Key, "directory"),
 		Name: record.Name, URL: directoryPath(record.Key)}
 	for _, run := range runs {
 		page.Runs = append(page.Runs, runRowOf(run))
@@ -254,7 +254,7 @@ func (s *Site) adminRun(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page := adminRunPageOf(s.recordFrame(c, "Run of the directory", record, who), record.Name, run, standing, filter, lines)
+	page := adminRunPageOf(s.directoryFrame(c, "Run of the directory", record, who), record.Name, run, standing, filter, lines)
 	if record.Directory != nil {
 		holds, err := s.Flow.Store.Holds(ctx, store.Edition{ID: record.ID, Key: record.Key})
 		if err != nil {
@@ -435,7 +435,7 @@ func (s *Site) approval(c echo.Context, who login.Visitor) (page adminApprovePag
 			return page, "", false, err
 		}
 	}
-	page = adminApprovePageOf(s.recordFrame(c, "Approve a plan", of, who), of.Name, run, lines, s.Clock())
+	page = adminApprovePageOf(s.directoryFrame(c, "Approve a plan", of, who), of.Name, run, lines, s.Clock())
 	page.Scheduled = directoryNow{record: of.Connection()}.byItself()
 	return page, of.Key, true, nil
 }

@@ -89,32 +89,16 @@ func begun(t *testing.T) (*house, *demo.Directory, *directory.Sync) {
 	return h, ldap, sync
 }
 
-// press submits the form at an address.
-func (p *person) press(t *testing.T, action string, typed url.Values) {
+// pressAt submits the form at an address, with some fields typed over.
+func (p *person) pressAt(t *testing.T, action string, typed url.Values) {
 	t.Helper()
-	form := p.page.Find(`form[method="post"][action="` + action + `"]`)
+	form := p.page.Find(`form[method="post"][action="` + action + `"]`).First()
 	if form.Length() == 0 {
 		t.Fatalf("%s: no form for %s:\n%s", p.at, action, p.text)
 	}
-	values := url.Values{}
-	form.First().Find("input, textarea, select").Each(func(_ int, one *goquery.Selection) {
-		name, value := one.AttrOr("name", ""), one.AttrOr("value", "")
-		switch kind := one.AttrOr("type", ""); {
-		case name == "" || kind == "file":
-			return
-		case kind == "checkbox":
-			if _, checked := one.Attr("checked"); !checked {
-				return
-			}
-		case goquery.NodeName(one) == "textarea":
-			value = one.Text()
-		case goquery.NodeName(one) == "select":
-			value = one.Find("option[selected]").AttrOr("value", "")
-		}
-		values.Set(name, value)
-	})
-	for name := range typed {
-		values.Set(name, typed.Get(name))
+	values := fields(form)
+	for name, value := range typed {
+		values[name] = value
 	}
 	p.post(t, action, values)
 }
@@ -157,7 +141,7 @@ func TestAHeldPlanIsApprovedByItsNumberAndThenApplied(t *testing.T) {
 		t.Errorf("who is shut out is not told:\n%s", got)
 	}
 	approve := umbrella + "/runs/" + held.ID + "/approve"
-	p.press(t, approve, url.Values{"number": {"8"}, "reason": {"the Oslo office closed"}})
+	p.pressAt(t, approve, url.Values{"number": {"8"}, "reason": {"the Oslo office closed"}})
 	if p.status != http.StatusUnprocessableEntity || p.page.Find(`input[name="reason"]`).AttrOr("value", "") != "the Oslo office closed" {
 		t.Fatalf("a wrong number answers %d and forgets what was typed", p.status)
 	}
@@ -165,12 +149,12 @@ func TestAHeldPlanIsApprovedByItsNumberAndThenApplied(t *testing.T) {
 		t.Errorf("a wrong number approves: %v", approved)
 	}
 	total := strings.Fields(p.page.Find(`label[for="f-number"] strong`).Text())[0]
-	p.press(t, approve, url.Values{"number": {total}, "hash": {"0000000000000000"}})
+	p.pressAt(t, approve, url.Values{"number": {total}, "hash": {"0000000000000000"}})
 	if p.status != http.StatusConflict {
 		t.Errorf("another plan than the one seen answers %d", p.status)
 	}
 	p.open(t, approve)
-	p.press(t, approve, url.Values{"number": {total}, "reason": {"the Oslo office closed"}})
+	p.pressAt(t, approve, url.Values{"number": {total}, "reason": {"the Oslo office closed"}})
 	if p.at.Path != umbrella || !strings.Contains(p.page.Find(".notice").Text(), "approved") {
 		t.Fatalf("approving leads to %s, %d:\n%s", p.at, p.status, p.text)
 	}
@@ -207,11 +191,11 @@ func TestAFirstPlanTakesNothingAndIsApprovedByATick(t *testing.T) {
 	if p.page.Find(`input[name="number"]`).Length() != 0 || !strings.Contains(p.text, "new people") {
 		t.Fatalf("the page asks for a number:\n%s", p.text)
 	}
-	p.press(t, approve, nil)
+	p.pressAt(t, approve, nil)
 	if p.status != http.StatusUnprocessableEntity {
 		t.Errorf("without the tick it answers %d", p.status)
 	}
-	p.press(t, approve, url.Values{"agree": {"yes"}})
+	p.pressAt(t, approve, url.Values{"agree": {"yes"}})
 	h.serve(t, sync)
 	if runs, _, err := h.store.Runs(t.Context(), demo.Umbrella, "", 1); err != nil || runs[0].Outcome != store.RunApplied {
 		t.Errorf("the run is %+v, %v", runs, err)
@@ -222,7 +206,7 @@ func TestWhoAsksForARunStandsInItAndInTheAuditTrail(t *testing.T) {
 	h, _, sync := begun(t)
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, umbrella)
-	p.press(t, umbrella+"/run", nil)
+	p.pressAt(t, umbrella+"/run", nil)
 	if p.status != http.StatusOK || p.page.Find(".notice").Length() != 1 {
 		t.Fatalf("asking answers %d:\n%s", p.status, p.text)
 	}
@@ -240,11 +224,11 @@ func TestWhoAsksForARunStandsInItAndInTheAuditTrail(t *testing.T) {
 	}
 
 	p.open(t, umbrella)
-	p.press(t, umbrella+"/pause", nil)
+	p.pressAt(t, umbrella+"/pause", nil)
 	if p.page.Find("main .badge").First().Text() != "Paused" || !strings.Contains(p.page.Find("main dl").First().Text(), "when it is resumed") {
 		t.Errorf("paused, it says %q", p.page.Find("main section").First().Text())
 	}
-	p.press(t, umbrella+"/resume", nil)
+	p.pressAt(t, umbrella+"/resume", nil)
 	if who := h.events(t, "record_changed"); len(who) != 2 || who[0] != "edith" {
 		t.Errorf("the audit trail has %v", who)
 	}
@@ -257,7 +241,7 @@ func TestARehearsalIsKeptToLookAtAndChangesNothing(t *testing.T) {
 	check(t, err)
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, umbrella)
-	p.press(t, umbrella+"/rehearse", nil)
+	p.pressAt(t, umbrella+"/rehearse", nil)
 	if got := p.page.Find("#progress").Text(); !strings.Contains(got, "A rehearsal is asked for") {
 		t.Errorf("what was asked for is not shown: %q", got)
 	}
@@ -407,7 +391,7 @@ func TestTheSettingsFormKeepsWhatWasTypedAndSaysWhatIsWrongAtEachField(t *testin
 	h, _, _ := begun(t)
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, umbrella+"/edit")
-	p.press(t, umbrella+"/edit", url.Values{
+	p.pressAt(t, umbrella+"/edit", url.Values{
 		"directory.hosts": {"ldap.example.com\nldaps://wrong"}, "directory.port": {"many"}, "directory.user_filter": {"(uid="},
 		"directory.limits.deactivations.count": {"-3"}, "directory.schedule.every": {"1s"}, "directory.deadline": {"late"}, "reason": {"a try"},
 	})
@@ -438,14 +422,14 @@ func TestTheSettingsFormKeepsWhatWasTypedAndSaysWhatIsWrongAtEachField(t *testin
 	}
 
 	p.open(t, umbrella+"/edit")
-	p.press(t, umbrella+"/edit", url.Values{"directory.schedule.every": {""}, "directory.schedule.cron": {"30 2 * * 1-5"}, "directory.schedule.zone": {"Europe/Berlin"},
+	p.pressAt(t, umbrella+"/edit", url.Values{"directory.schedule.every": {""}, "directory.schedule.cron": {"30 2 * * 1-5"}, "directory.schedule.zone": {"Europe/Berlin"},
 		"directory.limits.deactivations.count": {"20"}, "directory.direct_members_only": {"yes"}})
 	record := h.record(t, demo.Umbrella)
 	if record.Version != 2 || record.Directory.Schedule.Zone != "Europe/Berlin" || record.Directory.Limits.Deactivations.Count != 20 || record.Directory.Limits.Deactivations.Percent != 10 || !record.Directory.DirectMembersOnly {
 		t.Errorf("version %d has %+v, at %s %d:\n%s", record.Version, record.Directory, p.at, p.status, p.page.Find("#problems").Text())
 	}
 	p.open(t, umbrella+"/edit")
-	p.press(t, umbrella+"/edit", nil)
+	p.pressAt(t, umbrella+"/edit", nil)
 	if again := h.record(t, demo.Umbrella); again.Version != 2 {
 		t.Errorf("saving what is there makes version %d", again.Version)
 	}
@@ -463,11 +447,11 @@ func TestADirectoryIsSetUpForARecordAndTakenAwayAgain(t *testing.T) {
 	if got := p.page.Find("#f-directory-user_filter").AttrOr("placeholder", ""); got != "(objectClass=inetOrgPerson)" {
 		t.Errorf("the usual filter is shown as %q", got)
 	}
-	p.press(t, acme+"/edit", url.Values{"do": {"preset"}, "directory.preset": {"active-directory"}, "directory.hosts": {"dc1"}})
+	p.pressAt(t, acme+"/edit", url.Values{"do": {"preset"}, "directory.preset": {"active-directory"}, "directory.hosts": {"dc1"}})
 	if p.page.Find("#f-directory-username_attribute").AttrOr("placeholder", "") != "sAMAccountName" || p.page.Find("#f-directory-hosts").Text() != "dc1" {
 		t.Error("another kind does not show its values, or what was typed is lost")
 	}
-	p.press(t, acme+"/edit", url.Values{"directory.preset": {"openldap"}, "directory.hosts": {ldap.Address}, "directory.security": {"insecure-plaintext"}, "directory.base_dn": {"dc=umbrella,dc=example"}})
+	p.pressAt(t, acme+"/edit", url.Values{"directory.preset": {"openldap"}, "directory.hosts": {ldap.Address}, "directory.security": {"insecure-plaintext"}, "directory.base_dn": {"dc=umbrella,dc=example"}})
 	if p.at.Path != acme || !strings.Contains(p.text, "Described, not synced") {
 		t.Fatalf("saving leads to %s, %d:\n%s", p.at, p.status, p.text)
 	}
@@ -498,11 +482,11 @@ func TestADirectoryIsSetUpForARecordAndTakenAwayAgain(t *testing.T) {
 	if !strings.Contains(p.text, "Nobody is shut out") {
 		t.Errorf("what becomes of it is not said:\n%s", p.text)
 	}
-	p.press(t, acme+"/remove", url.Values{"key": {"umbrella"}})
+	p.pressAt(t, acme+"/remove", url.Values{"key": {"umbrella"}})
 	if p.status != http.StatusUnprocessableEntity || h.record(t, demo.Acme).Directory == nil {
 		t.Errorf("the wrong key answers %d", p.status)
 	}
-	p.press(t, acme+"/remove", url.Values{"key": {"acme"}})
+	p.pressAt(t, acme+"/remove", url.Values{"key": {"acme"}})
 	if record := h.record(t, demo.Acme); record.Directory != nil || record.Association != idms.ByRules || p.at.Path != acme {
 		t.Errorf("the record still has %+v, at %s", record.Directory, p.at)
 	}
@@ -513,11 +497,11 @@ func TestTheBindPasswordIsKeptAndNeverShown(t *testing.T) {
 	p := h.administrator(t, "edith", roles.Editor)
 	const secret = "s3cret-of-the-directory"
 	p.open(t, umbrella+"/password")
-	p.press(t, umbrella+"/password", url.Values{"password": {""}})
+	p.pressAt(t, umbrella+"/password", url.Values{"password": {""}})
 	if p.status != http.StatusUnprocessableEntity {
 		t.Errorf("an empty one answers %d", p.status)
 	}
-	p.press(t, umbrella+"/password", url.Values{"password": {secret}, "reason": {"a new one"}})
+	p.pressAt(t, umbrella+"/password", url.Values{"password": {secret}, "reason": {"a new one"}})
 	if p.at.Path != umbrella {
 		t.Fatalf("it leads to %s, %d", p.at, p.status)
 	}
@@ -535,11 +519,11 @@ func TestTheBindPasswordIsKeptAndNeverShown(t *testing.T) {
 	if !strings.Contains(p.text, "It is forgotten when hosts") {
 		t.Error("the form does not say what forgets it")
 	}
-	p.press(t, umbrella+"/edit", url.Values{"directory.hosts": {"ldap.elsewhere.example"}, "directory.bind_dn": {"cn=reader"}})
+	p.pressAt(t, umbrella+"/edit", url.Values{"directory.hosts": {"ldap.elsewhere.example"}, "directory.bind_dn": {"cn=reader"}})
 	if !strings.Contains(p.text, "The bind password is forgotten") {
 		t.Errorf("it is not told before:\n%s", p.text)
 	}
-	p.press(t, "/admin/records/umbrella/save", nil)
+	p.pressAt(t, "/admin/records/umbrella/save", nil)
 	if kept, err := h.store.HasBindPassword(t.Context(), record.ID); err != nil || kept {
 		t.Errorf("it goes to another server: %v", err)
 	}

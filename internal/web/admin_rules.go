@@ -172,7 +172,7 @@ func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
 	}
 	in := rulesForm{Seen: record.Version, Query: queried(c, "q"), Pages: map[string]int{}}
 	for _, list := range editedLists {
-		in.Pages[list] = max(0, number(c.QueryParam("page."+list)))
+		in.Pages[list] = max(0, numberIn(c.QueryParam("page."+list)))
 	}
 	d, err := s.draft(ctx, record.Key, in)
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *Site) editable(ctx context.Context, key string) (store.Edition, error) 
 	return edition, err
 }
 
-func number(text string) int {
+func numberIn(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		return 0
@@ -260,7 +260,7 @@ func (s *Site) adminEditRules(c echo.Context, who login.Visitor) error {
 		}
 	case "page":
 		if isRuleList(list) {
-			in.Pages[list] = max(0, number(rest))
+			in.Pages[list] = max(0, numberIn(rest))
 		}
 	case "remove", "switch", "up", "down":
 		in.change(d, do, list, rest)
@@ -333,7 +333,7 @@ func (s *Site) keep(ctx context.Context, in *rulesForm, d draft) (draft, error) 
 			}
 		}
 		place := strings.TrimSpace(in.Open.At)
-		to := number(place)
+		to := numberIn(place)
 		if place != "" && to < 1 {
 			problems.Add("rule.place", "Write the place as a number from 1.")
 		}
@@ -439,7 +439,7 @@ func readRules(values url.Values, present int) (rulesForm, error) {
 	}
 	broken := fault.New(fault.Invalid, "The form could not be read. Open the rules again.")
 	if seen := values.Get("seen"); seen != "" {
-		if in.Seen = number(seen); in.Seen < 1 {
+		if in.Seen = numberIn(seen); in.Seen < 1 {
 			return in, broken
 		}
 	}
@@ -449,7 +449,7 @@ func readRules(values url.Values, present int) (rulesForm, error) {
 		}
 	}
 	for _, list := range editedLists {
-		in.Pages[list] = max(0, number(values.Get("page."+list)))
+		in.Pages[list] = max(0, numberIn(values.Get("page."+list)))
 	}
 	if list := values.Get("rule.list"); isRuleList(list) {
 		in.Open = openRule{List: list, Key: values.Get("rule.existing"), At: values.Get("rule.place")}
