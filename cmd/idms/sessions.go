@@ -33,7 +33,7 @@ func (c sessionsListCommand) Run(p *program) error {
 	}
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, one := range list {
-		fmt.Fprintf(table, "%s\topened %s\tlast used %s\tends %s\n", one.ID, told(one.Opened), told(one.Seen), told(endOf(one, house.config.Session.Idle)))
+		fmt.Fprintf(table, "%s\topened %s\tlast used %s\tends %s\n", one.ID, told(one.Opened), told(one.Seen), told(endOf(one, house.flow.TimesNow(p.ctx).Idle)))
 	}
 	return table.Flush()
 }

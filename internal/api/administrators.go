@@ -2,14 +2,16 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"idms/internal/config"
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
@@ -114,14 +116,8 @@ func (a *API) grantExemption(ctx context.Context, in *struct {
 		return nil, err
 	}
 	document, problems := read[exemptionDocument](ctx)
-	var wrong fault.Problems
 	reason := strings.TrimSpace(document.Reason)
-	if reason == "" || utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
-		wrong.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxReason)
-	}
-	if !document.Ends.After(by.Now) {
-		wrong.Add("ends", "Give an instant that is still to come.")
-	}
+	wrong := store.CheckExemption(reason, document.Ends, by.Now)
 	if err := invalid(merged(problems, wrong)); err != nil {
 		return nil, err
 	}
@@ -180,15 +176,24 @@ func (a *API) makePasswordAddress(ctx context.Context, in *struct {
 
 // settingsDocument is all that owners set while the service runs.
 type settingsDocument struct {
-	Enforced bool `json:"single_sign_on_enforced"`
-	DoorShut bool `json:"back_door_shut"`
+	Enforced bool              `json:"single_sign_on_enforced"`
+	DoorShut bool              `json:"back_door_shut"`
+	Adjusted []adjustedSetting `json:"adjusted" doc:"settings of the configuration that owners have changed, by name; what the configuration sets counts instead of them"`
 }
 
-// settingsChange names all of them: one that is left out would be switched off by
-// somebody who did not mean it.
+// settingsChange names both switches: one that is left out would be switched off by
+// somebody who did not mean it. Without adjusted, those stay as they are.
 type settingsChange struct {
 	Enforced *bool `json:"single_sign_on_enforced"`
 	DoorShut *bool `json:"back_door_shut"`
+
+	Adjusted []adjustedSetting `json:"adjusted" required:"false" doc:"takes the place of all of them"`
+}
+
+// adjustedSetting is a setting of the configuration that owners have changed.
+type adjustedSetting struct {
+	Name  string `json:"name" doc:"portal_name, session.length, session.idle, session.elevation, retention.traces, retention.unverified, retention.assertions or retention.audit"`
+	Value string `json:"value" doc:"as in the configuration; a time may have days, such as 90d"`
 }
 
 type settingsAnswer struct {
@@ -201,7 +206,10 @@ func (a *API) settings(ctx context.Context) (*settingsAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := settingsDocument(now)
+	shown := settingsDocument{Enforced: now.Enforced, DoorShut: now.DoorShut, Adjusted: []adjustedSetting{}}
+	for _, name := range slices.Sorted(maps.Keys(now.Adjusted)) {
+		shown.Adjusted = append(shown.Adjusted, adjustedSetting{name, now.Adjusted[name]})
+	}
 	return &settingsAnswer{digestTag(shown), shown}, nil
 }
 
@@ -231,6 +239,17 @@ func (a *API) replaceSettings(ctx context.Context, in *struct {
 			missing.Add(field, "Write true or false.")
 		}
 	}
+	adjusted := map[string]string{}
+	for i, one := range to.Adjusted {
+		if _, twice := adjusted[one.Name]; twice {
+			missing.Add(fmt.Sprintf("adjusted[%d].name", i), "This setting stands here twice.")
+		}
+		adjusted[one.Name] = one.Value
+		_, wrong := config.ReadAdjusted(map[string]string{one.Name: one.Value})
+		for _, problem := range wrong {
+			missing.Add(fmt.Sprintf("adjusted[%d].value", i), "%s", problem.Message)
+		}
+	}
 	if err := invalid(merged(problems, missing)); err != nil {
 		return nil, err
 	}
@@ -241,7 +260,14 @@ func (a *API) replaceSettings(ctx context.Context, in *struct {
 	if err := in.of(before.ETag); err != nil {
 		return nil, err
 	}
-	if err := a.Flow.Store.SetSettings(ctx, store.Settings{Enforced: *to.Enforced, DoorShut: *to.DoorShut}, by); err != nil {
+	err = a.Flow.Store.ChangeSettings(ctx, by, func(now *store.Settings) error {
+		now.Enforced, now.DoorShut = *to.Enforced, *to.DoorShut
+		if to.Adjusted != nil {
+			now.Adjusted = adjusted
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	return a.settings(ctx)

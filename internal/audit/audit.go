@@ -88,6 +88,8 @@ const (
 
 	LocalPersonCreated   Action = "local_person_created"
 	PasswordAddressMade  Action = "password_address_made" // at which a local person chooses a password
+	PasswordAddressSent  Action = "password_address_sent" // by mail, to the person's address
+	PasswordAddressEnded Action = "password_address_ended"
 	PasswordChanged      Action = "password_changed"
 	AuthenticatorAdded   Action = "authenticator_added"
 	AuthenticatorRemoved Action = "authenticator_removed"

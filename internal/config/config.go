@@ -6,6 +6,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -74,10 +75,28 @@ type Config struct {
 		Listen string `koanf:"listen"` // host:port of /metrics; "" is none
 	} `koanf:"metrics"`
 
+	Mail Mail `koanf:"mail"`
+
 	Log struct {
 		Level  string `koanf:"level"`  // debug, info, warn, error
 		Format string `koanf:"format"` // text, json
 	} `koanf:"log"`
+
+	// Given says of each setting that is not left at its default who sets it: "a
+	// flag", "the environment" or "the configuration file".
+	Given map[string]string `koanf:"-"`
+}
+
+// Mail is the server that takes letters to people. Without a host there is none.
+type Mail struct {
+	Host         string `koanf:"host"`
+	Port         int    `koanf:"port"` // 0 is 587, and 465 where TLS is implicit
+	TLS          string `koanf:"tls"`  // starttls, implicit; none on loopback alone
+	Username     string `koanf:"username"`
+	Password     string `koanf:"password"`
+	PasswordFile string `koanf:"password_file"` // instead of Password; read at the start
+	From         string `koanf:"from"`          // address, or Name <address>
+	CAFile       string `koanf:"ca_file"`       // PEM: who signs the server's certificate, beside the system's
 }
 
 const day = 24 * time.Hour
@@ -101,6 +120,7 @@ func Defaults() Config {
 	c.Retention.Assertions = 30 * day
 	c.Retention.PurgeEvery = 15 * time.Minute
 	c.Metadata.KeepUsed = 7 * day
+	c.Mail.TLS = "starttls"
 	c.Log.Level = "info"
 	c.Log.Format = "text"
 	return c
@@ -122,6 +142,13 @@ func Load(file string, environ []string, flags map[string]any) (Config, error) {
 			return c, fault.New(fault.Invalid, "%s is not YAML: %v", file, err)
 		}
 	}
+	given := map[string]string{}
+	note := func(names []string, by string) {
+		for _, name := range names {
+			given[name] = by
+		}
+	}
+	note(k.Keys(), "the configuration file")
 	fromEnvironment := env.Provider(".", env.Opt{
 		Prefix:      "IDMS_",
 		EnvironFunc: func() []string { return environ },
@@ -136,12 +163,18 @@ func Load(file string, environ []string, flags map[string]any) (Config, error) {
 			return strings.ReplaceAll(name, "__", "."), value
 		},
 	})
-	if err := k.Load(fromEnvironment, nil); err != nil {
+	environment := koanf.New(".")
+	if err := environment.Load(fromEnvironment, nil); err != nil {
+		return c, fault.Hide(err, fault.Invalid, "The environment could not be read.")
+	}
+	note(environment.Keys(), "the environment")
+	if err := k.Merge(environment); err != nil {
 		return c, fault.Hide(err, fault.Invalid, "The environment could not be read.")
 	}
 	if err := k.Load(confmap.Provider(flags, "."), nil); err != nil {
 		return c, fault.Hide(err, fault.Invalid, "The flags could not be read.")
 	}
+	note(slices.Collect(maps.Keys(flags)), "a flag")
 
 	// A misspelt setting must not be a setting silently left alone.
 	if problems := unknown(k.Keys()); problems.Any() {
@@ -163,6 +196,12 @@ func Load(file string, environ []string, flags map[string]any) (Config, error) {
 	}
 	if !k.Exists("session.idle") {
 		c.Session.Idle = min(c.Session.Idle, c.Session.Length)
+	}
+	c.Given = given
+	if c.Mail.PasswordFile != "" {
+		if err := c.Mail.readPassword(); err != nil {
+			return c, err
+		}
 	}
 	if c.Keyset == "" {
 		c.Keyset = filepath.Join(c.Data, "keyset.json")
@@ -191,6 +230,9 @@ func unknown(names []string) fault.Problems {
 func settings(of reflect.Type, under string) []string {
 	var names []string
 	for field := range of.Fields() {
+		if field.Tag.Get("koanf") == "-" {
+			continue
+		}
 		name := fault.Join(under, field.Tag.Get("koanf"))
 		if field.Type.Kind() == reflect.Struct {
 			names = append(names, settings(field.Type, name)...)
@@ -278,6 +320,7 @@ func (c Config) Check() fault.Problems {
 			problems.Add("trusted_proxies", "%q is not a network such as 10.0.0.0/8", cidr)
 		}
 	}
+	checkPortalName(&problems, c.PortalName)
 	between(&problems, "session.length", c.Session.Length, time.Minute, 30*day)
 	if c.Session.Idle != 0 {
 		between(&problems, "session.idle", c.Session.Idle, time.Minute, c.Session.Length)
@@ -306,6 +349,7 @@ func (c Config) Check() fault.Problems {
 			problems.Add("metrics.listen", "write host:port, for example 127.0.0.1:9464")
 		}
 	}
+	c.Mail.check(&problems)
 	oneOf(&problems, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&problems, "log.format", c.Log.Format, "text", "json")
 	return problems

@@ -446,12 +446,13 @@ func (a *attempt) admit(tx *store.Tx, decision idms.Decision, known idms.Known) 
 // ended meanwhile.
 func (a *attempt) open(tx *store.Tx, decision idms.Decision, account users.Account) (Ticket, bool, error) {
 	token, hash := session.NewToken()
-	expires := a.now.Add(a.Times.Session)
+	times := a.Times.adjusted(tx.Adjusted())
+	expires := a.now.Add(times.Session)
 	if until := a.assertion.SessionUntil; !until.IsZero() && until.Before(expires) {
 		expires = until // M16
 	}
 	if a.purpose() == idms.Elevate {
-		until := earlier(expires, a.now.Add(a.Times.Elevation))
+		until := earlier(expires, a.now.Add(times.Elevation))
 		ends, alive, err := tx.SetElevated(a.pending.SessionID, hash, decision.Level, a.assertion.AuthnContext, until, a.assertion.NameID, a.assertion.SessionIndex)
 		alive = alive && a.now.Before(ends) // it may have expired, and not be purged yet
 		if err == nil && !alive {

@@ -212,7 +212,7 @@ func (f *Flow) openLocal(tx *store.Tx, account users.Account, level console.Leve
 	token, hash := session.NewToken()
 	opened := session.Session{
 		ID: store.NewID(), UserID: account.ID, RecordID: account.RecordID, RecordKey: idms.LocalKey,
-		Level: level, Why: why, Opened: now, Seen: now, Expires: now.Add(f.Times.Session),
+		Level: level, Why: why, Opened: now, Seen: now, Expires: now.Add(f.Times.adjusted(tx.Adjusted()).Session),
 	}
 	return Ticket{Value: token, Expires: opened.Expires}, tx.OpenSession(opened, hash)
 }

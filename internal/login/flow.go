@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"idms/internal/config"
 	"idms/internal/door"
 	"idms/internal/metrics"
 	"idms/internal/saml"
@@ -29,7 +30,7 @@ type Config struct {
 	// changes nothing about the refusal. nil: nobody is asked.
 	Published func(ctx context.Context, record, fingerprint string) string
 
-	Times         Times
+	Times         Times // as configured; owners may adjust them (TimesNow)
 	Limits        saml.Limits
 	Verifications int // at once; 0 is twice the processors
 
@@ -47,6 +48,19 @@ type Times struct {
 	Idle      time.Duration // 0 is no idle end
 	Elevation time.Duration
 	Pending   time.Duration
+}
+
+// TimesNow are the times that count at present: those that owners have adjusted, and
+// otherwise the configured ones.
+func (f *Flow) TimesNow(ctx context.Context) Times { return f.Times.adjusted(f.Store.Adjusted(ctx)) }
+
+func (t Times) adjusted(a config.Adjusted) Times {
+	return Times{
+		Session:   a.Duration("session.length", t.Session),
+		Idle:      a.Duration("session.idle", t.Idle),
+		Elevation: a.Duration("session.elevation", t.Elevation),
+		Pending:   t.Pending,
+	}
 }
 
 // Flow carries logins from the button to the session. It is safe for

@@ -137,7 +137,7 @@ func (f *Flow) portalVisit(ctx context.Context, token string) (store.Visit, stri
 	if err != nil {
 		return store.Visit{}, "", err
 	}
-	if visit.Session.Over(now, f.Times.Idle) {
+	if visit.Session.Over(now, f.TimesNow(ctx).Idle) {
 		return store.Visit{}, "", errNotLoggedIn
 	}
 	return visit, portal, f.Store.Touch(ctx, visit.Session, now)
@@ -166,7 +166,7 @@ func (f *Flow) PortalPass(ctx context.Context, token string) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
-	if visit.Session.Over(now, f.Times.Idle) {
+	if visit.Session.Over(now, f.TimesNow(ctx).Idle) {
 		return Pass{}, errNotLoggedIn
 	}
 	pass := Pass{Session: visit.Session, Account: visit.Account, Level: visit.Session.LevelAt(now), Groups: groups, Portal: portal}

@@ -28,7 +28,7 @@ func (f *Flow) visit(ctx context.Context, token string) (store.Visit, error) {
 	if err != nil {
 		return store.Visit{}, err
 	}
-	if visit.Session.Over(now, f.Times.Idle) {
+	if visit.Session.Over(now, f.TimesNow(ctx).Idle) {
 		return store.Visit{}, errNotLoggedIn
 	}
 	return visit, f.Store.Touch(ctx, visit.Session, now)

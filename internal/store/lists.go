@@ -424,8 +424,8 @@ type SessionFilter struct {
 func (s *Store) Sessions(ctx context.Context, filter SessionFilter, now time.Time, cursor string, limit int) (list []OpenSession, next string, err error) {
 	limit = atMost(limit)
 	where, args := []string{"s.expires > ?"}, []any{micros(now)}
-	if s.retention.Idle > 0 {
-		where, args = append(where, "s.seen > ?"), append(args, micros(now.Add(-s.retention.Idle)))
+	if idle := s.keeping(s.Adjusted(ctx)).Idle; idle > 0 {
+		where, args = append(where, "s.seen > ?"), append(args, micros(now.Add(-idle)))
 	}
 	if filter.User != "" {
 		if !isID(filter.User) {

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -236,8 +239,17 @@ const ableOwners = `SELECT count(DISTINCT u.id) FROM users u
 	LEFT JOIN credentials c ON c.user_id = u.id
 	WHERE u.state IN ('', 'enabled') AND r.state = 'active' AND (r.key <> ? OR c.password_hash <> '')`
 
-func (tx *Tx) ableOwners() (int, error) {
-	return tx.count(ableOwners, roles.Owner.Group(), idms.LocalKey)
+// ableOwners are the usernames of the first few of them.
+func (tx *Tx) ableOwners() (names []string, err error) {
+	query := strings.Replace(ableOwners, "count(DISTINCT u.id)", "DISTINCT u.id, u.username", 1)
+	var rows []struct{ ID, Username string }
+	if err := tx.db.Raw(query+" ORDER BY u.id LIMIT 3", roles.Owner.Group(), idms.LocalKey).Scan(&rows).Error; err != nil {
+		return nil, wrap(err, "find the owners")
+	}
+	for _, row := range rows {
+		names = append(names, row.Username)
+	}
+	return names, nil
 }
 
 // lastOwner is true when nobody but this person is an owner who can log in, until
@@ -271,14 +283,19 @@ func (tx *Tx) keepingAnOwner(change func() error) error {
 // log in (S44); its kind is fault.Conflict.
 var ErrLastOwner = errors.New("store: nobody could administer idms")
 
-// stillAnOwner is the second half of keepingAnOwner, for who knows the first.
-func (tx *Tx) stillAnOwner(before int) error {
-	if before == 0 {
+// stillAnOwner is the second half of keepingAnOwner, for who knows the first. It
+// names who was the last one: whoever reads it has to know whom to ask.
+func (tx *Tx) stillAnOwner(before []string) error {
+	if len(before) == 0 {
 		return nil
 	}
 	after, err := tx.ableOwners()
-	if err == nil && after == 0 {
-		err = fault.Hide(ErrLastOwner, fault.Conflict, "After this, no owner of idms could log in any more. Make somebody else an owner first.")
+	if err == nil && len(after) == 0 {
+		who := before[0] + " is the last owner who can log in"
+		if len(before) > 1 {
+			who = strings.Join(before, ", ") + " are the last owners who can log in"
+		}
+		err = fault.Hide(ErrLastOwner, fault.Conflict, "After this, no owner of idms could log in any more: "+who+". Make somebody else an owner first.")
 	}
 	return err
 }
@@ -291,7 +308,7 @@ func (s *Store) HasOwner(ctx context.Context) (bool, error) {
 }
 
 // SetPassword keeps a new password's hash, forgets failures, and ends the person's
-// sessions: whoever had the old one has nothing now.
+// sessions and one-time addresses: whoever had the old one has nothing now.
 func (s *Store) SetPassword(ctx context.Context, userID, hash string, by Author) error {
 	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, "", by) })
 }
@@ -314,8 +331,8 @@ func (tx *Tx) setPassword(userID, hash, keep string, by Author) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.db.Delete(&oneTimeRow{}, "user_id = ?", userID).Error; err != nil {
-		return wrap(err, "forget a one-time address")
+	if _, err := tx.endOneTime(userID); err != nil {
+		return err
 	}
 	return tx.Audit(audit.Event{At: by.Now, Action: audit.PasswordChanged, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID,
 		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}})
@@ -404,6 +421,22 @@ func (tx *Tx) ForgetFailures(userID string, seen int) (bool, error) {
 	return done.RowsAffected == 1, wrap(done.Error, "forget failures")
 }
 
+// maxExemptionReason bounds a reason, in characters.
+const maxExemptionReason = 500
+
+// CheckExemption finds every problem of an exemption that somebody is about to
+// grant, at "reason" and "ends".
+func CheckExemption(reason string, ends, now time.Time) fault.Problems {
+	var problems fault.Problems
+	if reason == "" || utf8.RuneCountInString(reason) > maxExemptionReason || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl) {
+		problems.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxExemptionReason)
+	}
+	if !ends.After(now) {
+		problems.Add("ends", "Give an instant that is still to come.")
+	}
+	return problems
+}
+
 // Exempt lets a local or other person in by password until an end (S51); it takes
 // the place of a former exemption. It is for owners: fault.Denied.
 func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Time, by Author) error {
@@ -470,10 +503,40 @@ type Administrator struct {
 	Local        bool
 	Able         bool // to log in, as far as idms knows
 	SecondFactor bool
+	ByHand       bool      // the role, or some role, was given by an administrator and not by a rule
+	Address      time.Time // end of the one-time address that is outstanding; zero without one
 }
 
 // Administrators are all people with a role, owners first, then by username.
 func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
+	return s.administrators(ctx, "")
+}
+
+// Administrator is one person as an administrator; without a role it is roles.None.
+// Nobody is fault.NotFound.
+func (s *Store) Administrator(ctx context.Context, userID string) (Administrator, error) {
+	person, err := s.Person(ctx, userID)
+	if err != nil {
+		return Administrator{}, err
+	}
+	list, err := s.administrators(ctx, person.Account.ID)
+	if err != nil || len(list) > 0 {
+		return append(list, Administrator{})[0], err
+	}
+	one := Administrator{Account: person.Account, Record: person.Record.Key, Local: person.Record.Key == idms.LocalKey}
+	if !one.Local {
+		return one, nil
+	}
+	has, err := s.CredentialOf(ctx, one.Account.ID)
+	one.SecondFactor = has.Authenticator != ""
+	if err == nil {
+		one.Address, err = s.OutstandingAddress(ctx, one.Account.ID)
+	}
+	return one, err
+}
+
+// administrators are those, or one of them.
+func (s *Store) administrators(ctx context.Context, userID string) ([]Administrator, error) {
 	var rows []struct {
 		User          userRow `gorm:"embedded;embeddedPrefix:u_"`
 		Record        string
@@ -481,13 +544,16 @@ func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
 		GroupKey      string
 		Password      bool
 		Authenticator bool
+		Kind          string
+		Address       int64
 	}
-	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key,
-			COALESCE(c.password_hash, '') <> '' AS password,
-			c.authenticator IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS authenticator
+	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key, m.kind,
+			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS authenticator,
+			COALESCE((SELECT max(o.expires) FROM one_time_addresses o WHERE o.user_id = u.id AND o.expires > ?), 0) AS address
 		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
 			LEFT JOIN credentials c ON c.user_id = u.id
-		WHERE m.group_key IN ? ORDER BY u_username, u_id`, roles.Groups()).Scan(&rows).Error
+		WHERE m.group_key IN ? AND (? = '' OR u.id = ?) ORDER BY u_username, u_id`,
+		micros(s.clock()), roles.Groups(), userID, userID).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "list the administrators")
 	}
@@ -499,10 +565,12 @@ func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
 			if role.May(list[i].Role) {
 				list[i].Role = role
 			}
+			list[i].ByHand = list[i].ByHand || row.Kind == string(groups.Manual)
 			continue
 		}
 		local := row.Record == idms.LocalKey
-		one := Administrator{Account: row.User.account(), Role: role, Record: row.Record, Local: local, SecondFactor: row.Authenticator}
+		one := Administrator{Account: row.User.account(), Role: role, Record: row.Record, Local: local, SecondFactor: row.Authenticator,
+			ByHand: row.Kind == string(groups.Manual), Address: instant(row.Address)}
 		one.Able = (one.Account.State == "" || one.Account.State == users.Enabled) &&
 			row.RecordState == string(idms.Active) && (!local || row.Password)
 		byID[row.User.ID] = len(list)

@@ -6,6 +6,7 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/fault"
+	"idms/internal/idms"
 	"idms/internal/roles"
 	"idms/internal/users"
 )
@@ -101,7 +102,7 @@ func (s *Store) ChooseFirstOwner(ctx context.Context, tokenHash []byte, profile 
 		if address.Purpose != FirstOwner {
 			return errNoOneTime
 		}
-		if able, err := tx.ableOwners(); err != nil || able > 0 {
+		if able, err := tx.ableOwners(); err != nil || len(able) > 0 {
 			if err == nil {
 				err = fault.New(fault.Conflict, "There is an owner already, who can make further administrators.")
 			}
@@ -129,4 +130,35 @@ func (s *Store) ChoosePassword(ctx context.Context, tokenHash []byte, passwordHa
 		return tx.setPassword(userID, passwordHash, "", by)
 	})
 	return userID, err
+}
+
+// endOneTime ends the one-time addresses of a person, and says whether one was
+// still to be used.
+func (tx *Tx) endOneTime(userID string) (bool, error) {
+	done := tx.db.Delete(&oneTimeRow{}, "user_id = ?", userID)
+	return done.RowsAffected > 0, wrap(done.Error, "end one-time addresses")
+}
+
+// EndOneTime ends the one-time addresses of a person, who has to ask for another.
+// Without one it is nothing. It is for owners: fault.Denied.
+func (s *Store) EndOneTime(ctx context.Context, userID string, by Author) error {
+	if !by.Role.May(roles.Owner) {
+		return fault.New(fault.Denied, "One-time addresses are for owners to make and to end.")
+	}
+	return s.InTx(ctx, func(tx *Tx) error {
+		ended, err := tx.endOneTime(userID)
+		if err != nil || !ended {
+			return err
+		}
+		return tx.Audit(audit.Event{At: by.Now, Action: audit.PasswordAddressEnded, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID})
+	})
+}
+
+// OutstandingAddress is when the one-time address of a person ends, and the zero
+// time without one.
+func (s *Store) OutstandingAddress(ctx context.Context, userID string) (time.Time, error) {
+	var ends int64
+	err := s.read.WithContext(ctx).Raw("SELECT COALESCE(max(expires), 0) FROM one_time_addresses WHERE user_id = ? AND expires > ?",
+		userID, micros(s.clock())).Scan(&ends).Error
+	return instant(ends), wrap(err, "find a one-time address")
 }

@@ -56,13 +56,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Box == nil {
 		return nil, errors.New("store: no keyset given")
 	}
-	s := &Store{box: c.Box, log: c.Log, retention: c.Retention, newKey: c.NewKey}
+	s := &Store{box: c.Box, log: c.Log, retention: c.Retention, fixed: c.Fixed, newKey: c.NewKey}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	s.clock = c.Clock
 	if s.newKey == nil {
 		s.newKey = func(name string, now time.Time) (saml.Key, error) { return saml.NewKey(rand.Reader, name, now) }
 	}
@@ -73,6 +74,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := open(ctx, c); err != nil {
 		return nil, err
 	}
+	s.opened = true
 	return s, nil
 }
 

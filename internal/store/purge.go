@@ -35,6 +35,7 @@ const (
 func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 	var purged Purged
 	var err error
+	kept := s.keeping(s.Adjusted(ctx))
 	// Each step names what to remove and how it is found; a step without an
 	// instant has nothing to do.
 	for _, step := range []struct {
@@ -43,18 +44,18 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		due        string
 		before     time.Time
 	}{
-		{&purged.Traces, "traces", "ref", "at < ?", before(now, s.retention.Traces)},
+		{&purged.Traces, "traces", "ref", "at < ?", before(now, kept.Traces)},
 		{&purged.Responses, "kept_responses", "ref", "at < ?", now.Add(-ResponsesKept)},
-		{&purged.Audit, "audit_events", "id", "at < ?", before(now, s.retention.Audit)},
-		{&purged.Runs, "directory_runs", "id", "began < ?", before(now, s.retention.Audit)},
+		{&purged.Audit, "audit_events", "id", "at < ?", before(now, kept.Audit)},
+		{&purged.Runs, "directory_runs", "id", "began < ?", before(now, kept.Audit)},
 		{&purged.Sessions, "sessions", "id", "expires <= ?", now},
-		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, s.retention.Idle)},
-		{&purged.Recorded, "recorded_assertions", "user_id", "at <= ?", now.Add(-s.retention.Assertions)},
+		{&purged.Sessions, "sessions", "id", "seen <= ?", before(now, kept.Idle)},
+		{&purged.Recorded, "recorded_assertions", "user_id", "at <= ?", now.Add(-kept.Assertions)},
 		{&purged.Pending, "pending_requests", "handle", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Assertions, "used_assertions", "digest", "expires <= ?", now.Add(-clockGrace)},
 		{&purged.Codes, "one_time_addresses", "token_hash", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Codes, "passkey_challenges", "token_hash", "expires <= ?", now},
-		{&purged.Tests, "test_logins", "ref", "created < ?", before(now, s.retention.Traces)},
+		{&purged.Tests, "test_logins", "ref", "created < ?", before(now, kept.Traces)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
 		{&purged.Logouts, "pending_logouts", "handle", "expires <= ?", now},
 	} {
@@ -67,7 +68,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 			return purged, err
 		}
 	}
-	purged.Unverified, err = s.trimUnverified(ctx)
+	purged.Unverified, err = s.trimUnverified(ctx, kept.Unverified)
 	return purged, err
 }
 
@@ -81,8 +82,8 @@ func before(now time.Time, kept time.Duration) time.Time {
 
 // trimUnverified removes all but the newest traces of responses that could not
 // be verified. Of a test login there is one alone, which somebody has asked for.
-func (s *Store) trimUnverified(ctx context.Context) (int, error) {
-	return s.remove(ctx, "traces", "ref", "NOT verified AND NOT test ORDER BY at DESC, ref DESC LIMIT ? OFFSET ?", purgeAtOnce, s.retention.Unverified)
+func (s *Store) trimUnverified(ctx context.Context, keep int) (int, error) {
+	return s.remove(ctx, "traces", "ref", "NOT verified AND NOT test ORDER BY at DESC, ref DESC LIMIT ? OFFSET ?", purgeAtOnce, keep)
 }
 
 // remove deletes rows in batches until one is not full.

@@ -47,7 +47,7 @@ func (row recordedRow) place() []byte {
 // person's former one, until retention.assertions after now. One that is too
 // large is not kept, and neither is the former one then: it is the last no more.
 func (tx *Tx) RecordAssertion(userID string, a saml.Assertion, now time.Time) error {
-	if tx.store.retention.Assertions == 0 {
+	if tx.store.keeping(tx.store.lately()).Assertions == 0 {
 		return nil
 	}
 	plain := encodeAssertion(a)
@@ -84,7 +84,7 @@ func (s *Store) recorded(row recordedRow) (a saml.Assertion, at, until time.Time
 		return a, at, until, fmt.Errorf("store: the recorded assertion of %s: %w", row.UserID, err)
 	}
 	at = instant(row.At)
-	return a, at, at.Add(s.retention.Assertions), nil
+	return a, at, at.Add(s.keeping(s.lately()).Assertions), nil
 }
 
 // peopleAtOnce bounds one page of RecordedPeople, and with it the memory that a

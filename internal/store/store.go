@@ -22,6 +22,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +45,11 @@ type Config struct {
 	Log       *slog.Logger // nil: nothing is logged
 	Retention Retention
 
-	Clock func() time.Time // for what Open itself writes; nil is time.Now
+	// Fixed are the settings by name that this process's configuration sets: what
+	// owners have adjusted of them does not count here.
+	Fixed []string
+
+	Clock func() time.Time // nil is time.Now
 
 	// NewKey makes the key of a new record; nil is saml.NewKey.
 	NewKey func(commonName string, now time.Time) (saml.Key, error)
@@ -65,7 +70,13 @@ type Store struct {
 	box       *secret.Box
 	log       *slog.Logger
 	retention Retention
+	fixed     []string
+	clock     func() time.Time
 	newKey    func(commonName string, now time.Time) (saml.Key, error)
+
+	settled  atomic.Pointer[settled]
+	settling sync.Mutex
+	opened   bool // there are tables to read settings from
 
 	unverified atomic.Uint64 // traces saved by this process, to know when to trim
 
@@ -117,6 +128,9 @@ const transactionTries = 4
 // therefore have no effect outside of tx. Inside, only tx may be used: on SQLite
 // the Store's own methods would wait for this very transaction.
 func (s *Store) InTx(ctx context.Context, use func(tx *Tx) error) error {
+	if s.opened {
+		s.current(ctx)
+	}
 	for try := 1; ; try++ {
 		err := s.write.WithContext(ctx).Transaction(func(db *gorm.DB) error {
 			return use(&Tx{store: s, db: db})

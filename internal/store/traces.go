@@ -91,7 +91,7 @@ func (s *Store) SaveTrace(ctx context.Context, t Trace) error {
 	// Anybody can post what cannot be verified. The bound must hold between two
 	// purges too, give or take trimEvery for each process.
 	if !t.Verified && s.unverified.Add(1)%trimEvery == 0 {
-		_, err := s.trimUnverified(ctx)
+		_, err := s.trimUnverified(ctx, s.keeping(s.lately()).Unverified)
 		return err
 	}
 	return nil
