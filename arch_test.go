@@ -69,6 +69,7 @@ var house = []room{
 	{1, "internal/config", "koanf", ""},
 	{1, "internal/fetch", "", ""},
 	{1, "internal/metrics", "prometheus", ""},
+	{1, "internal/mail", "go-mail", ""},
 
 	{0, "internal/rules", "", ""},
 	{0, "internal/fault", "", ""},
@@ -113,6 +114,7 @@ var libraries = []library{
 	{"argon2id", []string{"github.com/alexedwards/argon2id"}},
 	{"otp", []string{"github.com/pquerna/otp", "github.com/boombuler/barcode"}},
 	{"webauthn", []string{"github.com/go-webauthn/webauthn"}},
+	{"go-mail", []string{"github.com/wneessen/go-mail"}},
 	{"x/time", []string{"golang.org/x/time"}},
 
 	// Small vocabulary, at home everywhere but on storey 0.

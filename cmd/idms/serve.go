@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"idms/internal/api"
@@ -21,6 +23,7 @@ import (
 	"idms/internal/jobs"
 	"idms/internal/ldapsync"
 	"idms/internal/login"
+	"idms/internal/mail"
 	"idms/internal/metrics"
 	"idms/internal/saml"
 	"idms/internal/secret"
@@ -134,6 +137,7 @@ func (p *program) open(cfg config.Config, log *slog.Logger) (*house, error) {
 			Traces: cfg.Retention.Traces, Unverified: cfg.Retention.Unverified,
 			Audit: cfg.Retention.Audit, Assertions: cfg.Retention.Assertions, Idle: cfg.Session.Idle,
 		},
+		Fixed: slices.Collect(maps.Keys(cfg.Given)),
 	})
 	if lost && errors.Is(err, secret.ErrSealed) {
 		// The one made a moment ago is of no use to anybody, and must not end up in
@@ -218,7 +222,15 @@ func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
 }
 
 func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
+	letters, err := mail.New(mail.Config{
+		Host: cfg.Mail.Host, Port: cfg.Mail.Port, TLS: cfg.Mail.TLS, Username: cfg.Mail.Username, Password: cfg.Mail.Password,
+		From: cfg.Mail.From, CAFile: cfg.Mail.CAFile,
+	}, h.clock)
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Config{
+		Settings: cfg, Mail: letters,
 		Flow: h.flow, Upkeep: h.upkeep, Directory: h.syncer(), Warn: warn(cfg), MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
 		Limits:  web.Limits{PerSecond: float64(cfg.Limits.LoginsPerSecond), Burst: cfg.Limits.LoginsBurst},
 		Portals: cfg.Portals, TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,

@@ -22,6 +22,7 @@ type doorPage struct {
 	frame
 	Username string // as typed
 	Refusal  string // "" before the first try
+	Shut     bool   // nobody comes in with a password
 	ReturnTo string // a path of ours, or ""
 	Passkeys bool   // there may be some for this address
 }
@@ -35,8 +36,12 @@ func (s *Site) doorPage(c echo.Context) error {
 }
 
 func (s *Site) atDoor(c echo.Context, status int, username, refusal, returnTo string) error {
+	settings, err := s.Flow.Store.Settings(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	return s.render(c, status, doorPage{frame: s.frame("Administrators’ door"), Username: username[:min(len(username), users.MaxField)],
-		Refusal: refusal, ReturnTo: returnTo, Passkeys: s.party(c).Known()})
+		Refusal: refusal, Shut: settings.DoorShut, ReturnTo: returnTo, Passkeys: s.party(c).Known()})
 }
 
 // knock lets a local person in, or shows the door again with one sentence.

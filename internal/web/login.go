@@ -22,7 +22,11 @@ func (s *Site) loginPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.render(c, http.StatusOK, loginPageOf(s.frame("Log in"), choices, read(c, lastCookie), c.QueryParam("return_to")))
+	page := loginPageOf(s.frame("Log in"), choices, read(c, lastCookie), c.QueryParam("return_to"))
+	if s.Flow.Store.Current(c.Request().Context()).DoorShut {
+		page.Door = ""
+	}
+	return s.render(c, http.StatusOK, page)
 }
 
 func loginPageOf(around frame, choices []login.Choice, last, returnTo string) loginPage {

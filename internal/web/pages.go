@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -35,7 +36,20 @@ type frame struct {
 	Assets string // path before the addresses of static files: on a portal's host they are elsewhere
 }
 
-func (s *Site) frame(title string) frame { return frame{Portal: s.PortalName, Title: title} }
+func (s *Site) frame(title string) frame { return frame{Portal: s.portalName(), Title: title} }
+
+// portalName is what owners call the portal at present.
+func (s *Site) portalName() string {
+	if s.Flow == nil { // samples
+		return s.PortalName
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), nameTime)
+	defer cancel()
+	return s.Flow.Store.Adjusted(ctx).Text("portal_name", s.PortalName)
+}
+
+// nameTime bounds looking for the portal's name, which most often nobody is asked for.
+const nameTime = 2 * time.Second
 
 func (frame) Scripts() []string { return nil }
 func (frame) formsTo() string   { return noForms }
@@ -46,7 +60,7 @@ type loginPage struct {
 	Choices []choice
 	// Onward is true when the person was on the way to a page here.
 	Onward bool
-	// Door is the address at which local people log in.
+	// Door is the address at which local people log in; "" while it is shut.
 	Door string
 }
 

@@ -60,7 +60,7 @@ func (s *Site) askForPasskey(c echo.Context, page passkeyPage, ticket login.Tick
 
 // party is the address that the request arrived at, as passkeys know it.
 func (s *Site) party(c echo.Context) door.Party {
-	party, _ := door.PartyAt(s.PortalName, here(c).base)
+	party, _ := door.PartyAt(s.portalName(), here(c).base)
 	return party
 }
 

@@ -130,9 +130,9 @@ func (s *Site) security(c echo.Context, status int, state securityState) error {
 	}
 	page := securityPageOf(s.frame(securityTitle), who, has, s.party(c), state)
 	if !page.Has && page.Proved {
-		made, err := door.NewAuthenticator(s.PortalName, who.Account.Username)
+		made, err := door.NewAuthenticator(s.portalName(), who.Account.Username)
 		if state.secret != "" {
-			made, err = door.AuthenticatorOf(state.secret, s.PortalName, who.Account.Username)
+			made, err = door.AuthenticatorOf(state.secret, s.portalName(), who.Account.Username)
 		}
 		if err != nil {
 			return err

@@ -17,10 +17,12 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"idms/internal/config"
 	"idms/internal/directory"
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/mail"
 	"idms/internal/saml"
 	"idms/internal/upkeep"
 )
@@ -33,8 +35,13 @@ type Config struct {
 	Directory *directory.Sync
 	// Warn says what of a record only this process's configuration can tell; nil
 	// for nothing.
-	Warn       func(idms.Record) fault.Problems
-	PortalName string // what the pages call the portal
+	Warn func(idms.Record) fault.Problems
+	// Settings is the configuration that the process was started with, for the page
+	// that shows and adjusts it.
+	Settings config.Config
+	// Mail takes invitations to people; nil is no mail server.
+	Mail       *mail.Sender
+	PortalName string // what the pages call the portal, where owners have not adjusted it
 	// BaseURLs are the public origins, scheme://host[:port]. A request for any
 	// other host is answered with 421: nothing is ever derived from the Host
 	// header.
