@@ -443,14 +443,32 @@ func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Tim
 	if !by.Role.May(roles.Owner) {
 		return errExemptions
 	}
-	return s.InTx(ctx, func(tx *Tx) error {
-		row := exemptionRow{UserID: userID, Reason: reason, GrantedBy: by.Who, Granted: micros(by.Now), Ends: micros(ends)}
-		if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
-			return wrap(err, "exempt a person")
+	return s.InTx(ctx, func(tx *Tx) error { return tx.exempt(userID, reason, ends, by) })
+}
+
+func (tx *Tx) exempt(userID, reason string, ends time.Time, by Author) error {
+	row := exemptionRow{UserID: userID, Reason: reason, GrantedBy: by.Who, Granted: micros(by.Now), Ends: micros(ends)}
+	if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+		return wrap(err, "exempt a person")
+	}
+	return tx.Audit(audit.Event{At: by.Now, Action: audit.Exempted, Who: by.Who, Reason: reason, User: userID,
+		Changes: []audit.Change{{Field: "ends", To: ends.UTC().Format(time.RFC3339)}}})
+}
+
+// CreateExempt makes a local person who is exempt until an end (S51), in one step:
+// somebody whom no identity provider knows. It is for owners: fault.Denied. A username
+// that is taken is fault.Conflict.
+func (s *Store) CreateExempt(ctx context.Context, profile users.Profile, reason string, ends time.Time, by Author) (userID string, err error) {
+	if !by.Role.May(roles.Owner) {
+		return "", errExemptions
+	}
+	err = s.InTx(ctx, func(tx *Tx) error {
+		if userID, err = tx.createLocal(profile, roles.None, by); err != nil {
+			return err
 		}
-		return tx.Audit(audit.Event{At: by.Now, Action: audit.Exempted, Who: by.Who, Reason: reason, User: userID,
-			Changes: []audit.Change{{Field: "ends", To: ends.UTC().Format(time.RFC3339)}}})
+		return tx.exempt(userID, reason, ends, by)
 	})
+	return userID, err
 }
 
 var errExemptions = fault.New(fault.Denied, "Exemptions are for owners to grant and to end.")

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"idms/internal/config"
 )
 
 // Retention is how long things are kept. A duration of 0 is for ever.
@@ -97,4 +99,30 @@ func (s *Store) remove(ctx context.Context, table, key, which string, args ...an
 			return removed, wrap(done.Error, "purge "+table)
 		}
 	}
+}
+
+// Doomed counts what a purge would remove at now if things were kept as adjusted says.
+// What goes anyway, with the settings as they are, is in it too.
+func (s *Store) Doomed(ctx context.Context, adjusted config.Adjusted, now time.Time) (Purged, error) {
+	kept := s.keeping(adjusted.Without(s.fixed...))
+	var doomed Purged
+	for _, one := range []struct {
+		count  *int
+		of     string
+		before time.Time
+	}{
+		{&doomed.Traces, "traces WHERE at < ?", before(now, kept.Traces)},
+		{&doomed.Audit, "audit_events WHERE at < ?", before(now, kept.Audit)},
+		{&doomed.Recorded, "recorded_assertions WHERE at <= ?", now.Add(-kept.Assertions)},
+	} {
+		if one.before.IsZero() {
+			continue
+		}
+		if err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM "+one.of, micros(one.before)).Row().Scan(one.count); err != nil {
+			return Purged{}, wrap(err, "count what a purge removes")
+		}
+	}
+	err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM traces WHERE NOT verified AND NOT test").Row().Scan(&doomed.Unverified)
+	doomed.Unverified = max(0, doomed.Unverified-kept.Unverified)
+	return doomed, wrap(err, "count what a purge removes")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +112,9 @@ func (s *Site) adminFrame(c echo.Context, title, here string, who login.Visitor)
 func adminFrameOf(around frame, here, me string, role roles.Role) adminFrame {
 	framed := adminFrame{frame: around, Me: me, Role: role}
 	for _, one := range adminSections {
+		if !role.May(roles.Owner) && slices.Contains(ownersSections, one.path) {
+			continue
+		}
 		framed.Sections = append(framed.Sections, section{one.name, adminPath + "/" + one.path, one.path == here})
 	}
 	return framed

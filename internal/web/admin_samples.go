@@ -97,6 +97,8 @@ func adminSamples(around func(string) frame, now time.Time) []sample {
 		rulesSamples,
 
 		directorySamples,
+
+		administratorsSamples,
 	} {
 		list = append(list, of(sampling{around, now})...)
 	}

@@ -357,7 +357,7 @@ func TestEveryAdminRouteAsksForItsRole(t *testing.T) {
 	check(t, err)
 	run := store.Run{ID: store.NewID(), Record: demo.Acme, Began: h.clock(), Ended: h.clock(), Outcome: store.RunFailed}
 	check(t, h.store.SaveRun(t.Context(), store.Edition{ID: acme.ID, Key: demo.Acme}, run, nil))
-	fill := strings.NewReplacer(":run", run.ID, ":version", "1", ":fingerprint", saml.Fingerprint(keys[0].Certificate), ":ref", reference, ":user", id, ":record", demo.Acme, ":group", "platform", ":session", store.NewID())
+	fill := strings.NewReplacer(":token", h.token(t, "nightly-report"), ":run", run.ID, ":version", "1", ":fingerprint", saml.Fingerprint(keys[0].Certificate), ":ref", reference, ":user", id, ":record", demo.Acme, ":group", "platform", ":session", store.NewID())
 
 	h.firstOwner(t)
 	who := []struct {

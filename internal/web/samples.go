@@ -123,6 +123,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"login-many", http.StatusOK, loginPageOf(logIn, many, "site-07", "")},
 		{"login-long-names", http.StatusOK, loginPageOf(logIn, long, "arabic", "")},
 		{"door", http.StatusOK, doorPage{frame: atDoor, Passkeys: true}},
+		{"door-shut", http.StatusOK, doorPage{frame: atDoor, Shut: true}},
 		{"door-refused", http.StatusForbidden, doorPage{frame: atDoor, Username: "ada", ReturnTo: "/groups",
 			Refusal: "This does not let you in. Look at username, password and code."}},
 		{"choose-first", http.StatusOK, choosePageOf(choosing, login.Invited{First: true}, users.Profile{}, nil)},

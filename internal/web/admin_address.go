@@ -1,0 +1,100 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"idms/internal/audit"
+	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/login"
+	"idms/internal/mail"
+	"idms/internal/store"
+	"idms/internal/users"
+)
+
+// adminAddressPage shows a one-time address, this once: the database has its hash
+// alone.
+type adminAddressPage struct {
+	adminFrame
+	Username string
+	Made     bool // the person was made a moment ago
+	Address  string
+	Ends     exact
+	Mail     string // to whom it was sent; "" when it was not
+	NotSent  string // why, when there is a mail server; "" otherwise
+	Back     target // where to go on
+}
+
+// target is a link with what it says.
+type target struct{ Name, URL string }
+
+func (adminAddressPage) file() string { return "admin_address.html" }
+
+// giveAddress makes a one-time address for a local person, sends it to them where
+// there is a mail server, and shows it in any case: a letter that is lost must not
+// lose the address.
+func (s *Site) giveAddress(c echo.Context, who login.Visitor, person users.Account, made bool, back target) error {
+	ctx, by := c.Request().Context(), s.author(who)
+	token, err := s.Flow.PasswordAddress(ctx, person.ID, by)
+	if fault.KindOf(err) == fault.NotFound {
+		return fault.New(fault.NotFound, "Who comes through an identity provider has no password here, so there is no address to make.")
+	}
+	if err != nil {
+		return err
+	}
+	page := adminAddressPage{adminFrame: s.adminFrame(c, "One-time address", "administrators", who), Username: person.Username, Made: made,
+		Address: s.BaseURLs[0] + ChoosePath(token), Ends: exact(by.Now.Add(login.PasswordAddressLasts)), Back: back}
+	if s.Mail.Ready() {
+		err := s.Mail.Send(ctx, addressLetter(s.portalName(), person, by.Who, page.Address, time.Time(page.Ends), made))
+		if err != nil {
+			page.NotSent = fault.Sentence(err)
+			s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "reason", page.NotSent)
+		} else {
+			page.Mail = person.Email
+			err := s.Flow.Store.Audit(ctx, audit.Event{At: by.Now, Action: audit.PasswordAddressSent, Who: by.Who, Record: idms.LocalKey, User: person.ID})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return s.render(c, http.StatusOK, page)
+}
+
+// addressLetter is what a person reads who is given a one-time address.
+func addressLetter(portal string, to users.Account, by, address string, ends time.Time, made bool) mail.Letter {
+	letter := mail.Letter{To: to.Email, Subject: "Choose your password for " + portal}
+	what := "%s lets you choose a new password for %s. Your username there is %s."
+	if made {
+		what = "%s has made a login for you at %s. Your username there is %s."
+	}
+	letter.Text = fmt.Sprintf("Hello,\n\n"+what+`
+
+Open this address and choose a password, before %s:
+
+  %s
+
+It works once, and lets in whoever has it: pass it on to nobody.
+If you do not know what this is about, ask the person named above, and leave
+the address alone.
+`, by, portal, to.Username, ends.UTC().Format("2 January 2006, 15:04 MST"), address)
+	return letter
+}
+
+// invite makes a local person and shows the address at which they choose a password.
+// What is wrong comes back at the fields of the form.
+func (s *Site) invite(c echo.Context, who login.Visitor, profile users.Profile, create func(store.Author) (userID string, err error), back target) (fault.Problems, error) {
+	id, err := create(s.author(who))
+	if fault.KindOf(err) == fault.Conflict {
+		var taken fault.Problems
+		taken.Add("username", "%s", fault.Sentence(err))
+		return taken, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.giveAddress(c, who, users.Account{ID: id, Profile: profile}, true, back)
+}
