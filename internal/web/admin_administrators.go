@@ -108,7 +108,7 @@ type adminInvitePage struct {
 	Exempt  bool // somebody who is exempt
 	Mails   bool // there is a mail server
 	Typed   users.Profile
-	Role    string
+	Chosen  string // role
 	Roles   []option
 	Reason  string
 	Ends    string // last day
@@ -150,13 +150,13 @@ func (s *Site) invitePage(c echo.Context, who login.Visitor, exempt bool) adminI
 }
 
 func (p adminInvitePage) withOptions() adminInvitePage {
-	p.Roles = roleOptions(p.Role)
+	p.Roles = roleOptions(p.Chosen)
 	return p
 }
 
 func (s *Site) adminInvite(c echo.Context, who login.Visitor) error {
 	page := s.invitePage(c, who, false)
-	page.Role = string(roles.Reader)
+	page.Chosen = string(roles.Reader)
 	return s.render(c, http.StatusOK, page.withOptions())
 }
 
@@ -177,9 +177,9 @@ func (s *Site) adminInvited(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	page := s.invitePage(c, who, false)
-	page.Typed, page.Role = profile, c.Request().PostForm.Get("role")
+	page.Typed, page.Chosen = profile, c.Request().PostForm.Get("role")
 	page.Problems = profile.CheckLocal()
-	role := roles.Role(page.Role)
+	role := roles.Role(page.Chosen)
 	if !role.Known() {
 		page.Problems.Add("role", "Choose a role.")
 	}

@@ -57,7 +57,7 @@ func administratorsSamples(s sampling) []sample {
 	}
 	nobody.Query = "<b>nobody</b>"
 
-	invite := adminInvitePage{adminFrame: framed("Invite an administrator", "administrators"), Nav: administratorsNav("administrators"), Role: "reader", Soonest: dayOf(now)}
+	invite := adminInvitePage{adminFrame: framed("Invite an administrator", "administrators"), Nav: administratorsNav("administrators"), Chosen: "reader", Soonest: dayOf(now)}
 	refused := invite
 	refused.Title, refused.Exempt, refused.Mails, refused.Nav = "Invite somebody who is exempt", true, true, administratorsNav("exemptions")
 	refused.Typed = users.Profile{Username: "eva marta", Email: "eva at audit", FirstName: "חוה"}
