@@ -565,13 +565,16 @@ func (s *Store) administrators(ctx context.Context, userID string) ([]Administra
 		Kind          string
 		Address       int64
 	}
+	which, args := "", []any{micros(s.clock()), roles.Groups()}
+	if userID != "" {
+		which, args = " AND u.id = ?", append(args, userID)
+	}
 	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key, m.kind,
 			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS authenticator,
-			COALESCE((SELECT max(o.expires) FROM one_time_addresses o WHERE o.user_id = u.id AND o.expires > ?), 0) AS address
+			COALESCE((SELECT max(o.expires) FROM one_time_addresses o WHERE o.user_id = CAST(u.id AS TEXT) AND o.expires > ?), 0) AS address
 		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
 			LEFT JOIN credentials c ON c.user_id = u.id
-		WHERE m.group_key IN ? AND (? = '' OR u.id = ?) ORDER BY u_username, u_id`,
-		micros(s.clock()), roles.Groups(), userID, userID).Scan(&rows).Error
+		WHERE m.group_key IN ?`+which+` ORDER BY u_username, u_id`, args...).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "list the administrators")
 	}

@@ -75,6 +75,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	s.opened = true
+	s.current(ctx) // so that the first login does not pay for it
 	return s, nil
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -266,16 +265,26 @@ func proofs(db *gorm.DB, now time.Time) (Proofs, error) {
 		{&found.BackDoor, "e.at > ? AND e.alarm AND e.action = ? AND e.code = '' AND e.reason = ''", []any{since, string(audit.BackDoorUsed)}},
 	} {
 		var rows []struct {
-			At                            int64
-			Action, RecordKey, Who, UName string
+			At                             int64
+			Action, RecordKey, Who, UserID string
 		}
-		err := db.Raw(`SELECT e.at, e.action, e.record_key, e.who, COALESCE(u.username, '') AS u_name
-			FROM audit_events e LEFT JOIN users u ON u.id = e.user_id WHERE `+way.which+` ORDER BY e.at DESC LIMIT 1`, way.args...).Scan(&rows).Error
+		err := db.Raw(`SELECT e.at, e.action, e.record_key, e.who, e.user_id
+			FROM audit_events e WHERE `+way.which+` ORDER BY e.at DESC LIMIT 1`, way.args...).Scan(&rows).Error
 		if err != nil {
 			return Proofs{}, wrap(err, "look for a login")
 		}
 		for _, row := range rows {
-			*way.into = Proof{At: instant(row.At), Test: row.Action == string(audit.LoginTested), Record: row.RecordKey, Who: cmp.Or(row.UName, row.Who)}
+			var names []string
+			if isID(row.UserID) {
+				if err := db.Raw("SELECT username FROM users WHERE id = ?", row.UserID).Scan(&names).Error; err != nil {
+					return Proofs{}, wrap(err, "find who logged in")
+				}
+			}
+			who := row.Who
+			if len(names) > 0 {
+				who = names[0]
+			}
+			*way.into = Proof{At: instant(row.At), Test: row.Action == string(audit.LoginTested), Record: row.RecordKey, Who: who}
 		}
 	}
 	found.BackDoor.Record = ""
