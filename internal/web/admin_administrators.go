@@ -81,7 +81,7 @@ func administratorRowOf(one store.Administrator, me string) administratorRow {
 	if one.Local {
 		row.Factor = "none"
 		if one.SecondFactor {
-			row.Factor = "authenticator app"
+			row.Factor = "app or passkey"
 		}
 	}
 	return row

@@ -62,8 +62,9 @@ func (h *house) wait(length time.Duration) {
 	h.now = h.now.Add(length)
 }
 
-// newHouse starts a house; secure is one behind https.
-func newHouse(t *testing.T, secure bool) *house {
+// newHouse starts a house; secure is one behind https, changed is one whose pages are
+// made of something else.
+func newHouse(t *testing.T, secure bool, changed ...func(*web.Config)) *house {
 	t.Helper()
 	return newHouseAt(t, secure, "127.0.0.1")
 }
@@ -103,13 +104,17 @@ func newHouseAt(t *testing.T, secure bool, name string) *house {
 	check(t, problems.Err())
 	h.apply(t)
 
-	here.Config.Handler, err = web.New(web.Config{
+	made := web.Config{
 		Flow: h.flow, PortalName: "Cloud portal",
 		Upkeep: upkeep.New(upkeep.Config{Store: h.store, Clock: h.clock, Log: errorsOf(t), Bases: []string{h.base},
 			Fetch: fetch.New(fetch.Config{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AllowPlainHTTP: true, MaxBytes: saml.MaxMetadata})}),
 		Directory: &directory.Sync{Store: h.store, Clock: h.clock, Log: errorsOf(t)},
 		BaseURLs:  []string{h.base}, Clock: h.clock, Log: errorsOf(t),
-	})
+	}
+	for _, change := range changed {
+		change(&made)
+	}
+	here.Config.Handler, err = web.New(made)
 	check(t, err)
 	there.Config.Handler = h.provider
 	start()
