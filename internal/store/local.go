@@ -546,7 +546,7 @@ func (s *Store) Administrator(ctx context.Context, userID string) (Administrator
 		return one, nil
 	}
 	has, err := s.CredentialOf(ctx, one.Account.ID)
-	one.SecondFactor = has.Authenticator != ""
+	one.SecondFactor = has.Authenticator != "" || len(has.Passkeys) > 0
 	if err == nil {
 		one.Address, err = s.OutstandingAddress(ctx, one.Account.ID)
 	}

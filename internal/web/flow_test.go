@@ -66,11 +66,11 @@ func (h *house) wait(length time.Duration) {
 // made of something else.
 func newHouse(t *testing.T, secure bool, changed ...func(*web.Config)) *house {
 	t.Helper()
-	return newHouseAt(t, secure, "127.0.0.1")
+	return newHouseAt(t, secure, "127.0.0.1", changed...)
 }
 
 // newHouseAt starts a house by a name of this machine.
-func newHouseAt(t *testing.T, secure bool, name string) *house {
+func newHouseAt(t *testing.T, secure bool, name string, changed ...func(*web.Config)) *house {
 	t.Helper()
 	ctx := context.Background()
 	here, there := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
