@@ -12,8 +12,6 @@ import (
 	"idms/internal/users"
 )
 
-var olga = Author{Role: roles.Owner, Who: "olga", Now: noon}
-
 // timed gives a store a clock that the test moves.
 func timed(s *Store) (wait func(time.Duration)) {
 	var since atomic.Int64
@@ -23,7 +21,7 @@ func timed(s *Store) (wait func(time.Duration)) {
 
 func adjust(t *testing.T, s *Store, name, value string) {
 	t.Helper()
-	must(t, s.ChangeSettings(ctx, olga, func(now *Settings) error {
+	must(t, s.ChangeSettings(ctx, owner, func(now *Settings) error {
 		if delete(now.Adjusted, name); value != "" {
 			now.Adjusted[name] = value
 		}
@@ -91,13 +89,13 @@ func TestAnAdjustmentIsCheckedAuditedAndTheOwners(t *testing.T) {
 			t.Errorf("by an editor: %v", err)
 		}
 		for name, value := range map[string]string{"session.length": "1s", "retention.audit": "1h", "base_urls": "https://evil.example", "single_sign_on_enforced": "true"} {
-			if err := try(olga, name, value); fault.KindOf(err) != fault.Invalid || fault.ProblemsOf(err)[0].Field != name {
+			if err := try(owner, name, value); fault.KindOf(err) != fault.Invalid || fault.ProblemsOf(err)[0].Field != name {
 				t.Errorf("%s = %s: %v", name, value, err)
 			}
 		}
-		must(t, try(olga, "session.length", "8h"))
-		must(t, try(olga, "session.length", "8h"))
-		must(t, try(olga, "session.length", "9h"))
+		must(t, try(owner, "session.length", "8h"))
+		must(t, try(owner, "session.length", "8h"))
+		must(t, try(owner, "session.length", "9h"))
 		events, _, err := s.Events(ctx, EventFilter{Action: audit.SettingChanged}, "", 10)
 		must(t, err)
 		if len(events) != 2 || events[0].Who != "olga" || events[0].Changes[0] != (audit.Change{Field: "session.length", From: "8h", To: "9h"}) {
@@ -150,7 +148,7 @@ func TestSingleSignOnIsEnforcedOnProofsAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		newRecord(t, s, "acme")
 		enforce := func() error {
-			return s.ChangeSettings(ctx, olga, func(now *Settings) error { now.Enforced = true; return nil })
+			return s.ChangeSettings(ctx, owner, func(now *Settings) error { now.Enforced = true; return nil })
 		}
 		for _, tt := range []struct {
 			name             string
@@ -186,15 +184,15 @@ func TestSingleSignOnIsEnforcedOnProofsAlone(t *testing.T) {
 
 func TestANewPasswordEndsTheOneTimeAddressesOfItsPerson(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
-		id, err := s.CreateLocal(ctx, users.Profile{Username: "eva", Email: "eva@example.test"}, roles.None, olga)
+		id, err := s.CreateLocal(ctx, users.Profile{Username: "eva", Email: "eva@example.test"}, roles.None, owner)
 		must(t, err)
-		other, err := s.CreateLocal(ctx, users.Profile{Username: "rita", Email: "rita@example.test"}, roles.None, olga)
+		other, err := s.CreateLocal(ctx, users.Profile{Username: "rita", Email: "rita@example.test"}, roles.None, owner)
 		must(t, err)
 		address := OneTime{Purpose: NewPassword, UserID: id, MadeBy: "olga", Expires: noon.Add(time.Hour)}
 		must(t, s.KeepOneTime(ctx, address, []byte("hers")))
 		address.UserID = other
 		must(t, s.KeepOneTime(ctx, address, []byte("another's")))
-		must(t, s.SetPassword(ctx, id, "hash", olga))
+		must(t, s.SetPassword(ctx, id, "hash", owner))
 		if _, err := s.OneTime(ctx, []byte("hers"), noon); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("the address still works: %v", err)
 		}
@@ -207,8 +205,8 @@ func TestANewPasswordEndsTheOneTimeAddressesOfItsPerson(t *testing.T) {
 		if err := s.EndOneTime(ctx, other, Author{Role: roles.Editor, Now: noon}); fault.KindOf(err) != fault.Denied {
 			t.Errorf("ended by an editor: %v", err)
 		}
-		must(t, s.EndOneTime(ctx, other, olga))
-		must(t, s.EndOneTime(ctx, other, olga))
+		must(t, s.EndOneTime(ctx, other, owner))
+		must(t, s.EndOneTime(ctx, other, owner))
 		if _, err := s.OneTime(ctx, []byte("another's"), noon); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("ended, and it still works: %v", err)
 		}
@@ -220,10 +218,10 @@ func TestANewPasswordEndsTheOneTimeAddressesOfItsPerson(t *testing.T) {
 
 func TestS44TheRefusalSaysWhoTheLastOwnerIs(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
-		id, err := s.CreateLocal(ctx, users.Profile{Username: "grace", Email: "grace@example.test"}, roles.Owner, olga)
+		id, err := s.CreateLocal(ctx, users.Profile{Username: "grace", Email: "grace@example.test"}, roles.Owner, owner)
 		must(t, err)
-		must(t, s.SetPassword(ctx, id, "hash", olga))
-		err = s.SetRole(ctx, id, roles.Reader, olga)
+		must(t, s.SetPassword(ctx, id, "hash", owner))
+		err = s.SetRole(ctx, id, roles.Reader, owner)
 		if fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Sentence(err), "grace is the last owner who can log in") {
 			t.Errorf("got %v", err)
 		}
@@ -240,12 +238,12 @@ func TestS51SomebodyWhomNoProviderKnowsIsMadeWithTheirExemption(t *testing.T) {
 		if _, err := s.CreateExempt(ctx, eva, "audit", noon.Add(day), Author{Role: roles.Editor, Now: noon}); fault.KindOf(err) != fault.Denied {
 			t.Errorf("by an editor: %v", err)
 		}
-		id, err := s.CreateExempt(ctx, eva, "audit", noon.Add(day), olga)
+		id, err := s.CreateExempt(ctx, eva, "audit", noon.Add(day), owner)
 		must(t, err)
 		if has, err := s.CredentialOf(ctx, id); err != nil || has.Exempt == nil || has.Exempt.Reason != "audit" || has.Role != roles.None {
 			t.Errorf("made: %+v (%v)", has, err)
 		}
-		if _, err := s.CreateExempt(ctx, eva, "audit", noon.Add(day), olga); fault.KindOf(err) != fault.Conflict {
+		if _, err := s.CreateExempt(ctx, eva, "audit", noon.Add(day), owner); fault.KindOf(err) != fault.Conflict {
 			t.Errorf("a second time: %v", err)
 		}
 	})

@@ -110,19 +110,19 @@ type adminDirectoryEditPage struct {
 	New         bool // the record has no directory yet
 	Seen        int
 	Association []option
-	Parts       []settingPart
+	Parts       []directoryInputs
 	Password    bool
 	Reason      string
 }
 
-type settingPart struct {
+type directoryInputs struct {
 	Name, Hint string
 	Closed     bool
-	Fields     []settingField
+	Fields     []directoryInput
 }
 
-// settingField is a field as the form shows it.
-type settingField struct {
+// directoryInput is a field as the form shows it.
+type directoryInput struct {
 	Path, Label, Also, Hint string
 	Value, Usual            string // as typed; what an empty one means
 	Second, SecondUsual     string // percent, of a limit
@@ -133,7 +133,7 @@ type settingField struct {
 }
 
 // ID is the id of the field in the page.
-func (f settingField) ID() string { return fieldID(f.Path) }
+func (f directoryInput) ID() string { return fieldID(f.Path) }
 
 func (adminDirectoryEditPage) file() string { return "admin_directory_edit.html" }
 
@@ -230,10 +230,10 @@ func adminDirectoryEditPageOf(around adminFrame, record idms.Record, typed url.V
 	settings, _ := directorySettings(typed)
 	usual := settings.Defaults()
 	for _, part := range directoryParts {
-		shown := settingPart{Name: part.name, Hint: part.hint, Closed: part.closed}
+		shown := directoryInputs{Name: part.name, Hint: part.hint, Closed: part.closed}
 		for _, field := range part.fields {
 			path := directoryPrefix + field.path
-			one := settingField{
+			one := directoryInput{
 				Path: path, Label: field.label, Also: field.also, Hint: field.hint, Value: typed.Get(path), Area: field.area, Problem: page.At(path),
 				File: field.path == "ca_certificate", Tick: field.tick != nil, On: field.tick != nil && typed.Get(path) != "", Limit: field.limit != nil,
 			}

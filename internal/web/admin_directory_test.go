@@ -103,7 +103,8 @@ func (p *person) pressAt(t *testing.T, action string, typed url.Values) {
 	p.post(t, action, values)
 }
 
-func (h *house) events(t *testing.T, action string) []string {
+// authors are who did something to the record with the directory, newest first.
+func (h *house) authors(t *testing.T, action string) []string {
 	t.Helper()
 	list, _, err := h.store.Events(t.Context(), store.EventFilter{Record: demo.Umbrella, Action: audit.Action(action)}, "", 50)
 	check(t, err)
@@ -145,7 +146,7 @@ func TestAHeldPlanIsApprovedByItsNumberAndThenApplied(t *testing.T) {
 	if p.status != http.StatusUnprocessableEntity || p.page.Find(`input[name="reason"]`).AttrOr("value", "") != "the Oslo office closed" {
 		t.Fatalf("a wrong number answers %d and forgets what was typed", p.status)
 	}
-	if approved := h.events(t, "directory_approved"); slices.Contains(approved, "edith") {
+	if approved := h.authors(t, "directory_approved"); slices.Contains(approved, "edith") {
 		t.Errorf("a wrong number approves: %v", approved)
 	}
 	total := strings.Fields(p.page.Find(`label[for="f-number"] strong`).Text())[0]
@@ -216,7 +217,7 @@ func TestWhoAsksForARunStandsInItAndInTheAuditTrail(t *testing.T) {
 	if runs[0].Who != "edith" || runs[0].Cause != directory.ByPage {
 		t.Errorf("the run was asked for by %q through %q", runs[0].Who, runs[0].Cause)
 	}
-	if who := h.events(t, "directory_asked"); len(who) != 1 || who[0] != "edith" {
+	if who := h.authors(t, "directory_asked"); len(who) != 1 || who[0] != "edith" {
 		t.Errorf("the audit trail has %v", who)
 	}
 	if run := h.sync(t, sync); run.Who != "" || run.Cause != directory.BySchedule {
@@ -229,7 +230,7 @@ func TestWhoAsksForARunStandsInItAndInTheAuditTrail(t *testing.T) {
 		t.Errorf("paused, it says %q", p.page.Find("main section").First().Text())
 	}
 	p.pressAt(t, umbrella+"/resume", nil)
-	if who := h.events(t, "record_changed"); len(who) != 2 || who[0] != "edith" {
+	if who := h.authors(t, "record_changed"); len(who) != 2 || who[0] != "edith" {
 		t.Errorf("the audit trail has %v", who)
 	}
 }
