@@ -63,7 +63,6 @@ func Place(text string) (from, to int, ok bool) {
 		piece = begin
 	}
 	if problem.Code == syntax.ErrTrailingBackslash {
-		piece = `\`[:1]
 		return len(text) - 1, len(text), true
 	}
 	from = strings.Index(text, piece)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,9 +16,7 @@ import (
 	"idms/internal/idms"
 	"idms/internal/roles"
 	"idms/internal/rules"
-	"idms/internal/saml"
 	"idms/internal/store"
-	"idms/internal/users"
 )
 
 // fields are what a browser would send of a form.
@@ -575,51 +572,4 @@ func TestMadeUpStatesOfTheRulesAreRefused(t *testing.T) {
 			t.Errorf("%v: %d", typed, p.status)
 		}
 	}
-}
-
-// crowd records people with an assertion each, as their logins would have.
-func (h *house) crowd(tb testing.TB, count int) {
-	tb.Helper()
-	record, err := h.store.Edition(tb.Context(), demo.Acme)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for chunk := range slices.Chunk(slices.Collect(func(yield func(int) bool) {
-		for i := range count {
-			if !yield(i) {
-				return
-			}
-		}
-	}), 500) {
-		err := h.store.InTx(tb.Context(), func(tx *store.Tx) error {
-			for _, i := range chunk {
-				name := fmt.Sprintf("person-%05d", i)
-				id := store.NewID()
-				if err := tx.CreateUser(users.Account{ID: id, RecordID: record.ID, Profile: users.Profile{Username: name}, Created: noon, LastSeen: noon}); err != nil {
-					return err
-				}
-				assertion := saml.Assertion{NameID: saml.NameID{Value: name}, Attributes: rules.Attributes{
-					{Name: "username", Values: []string{name}}, {Name: "email", Values: []string{name + "@acme.example"}},
-					{Name: "first_name", Values: []string{"P"}}, {Name: "last_name", Values: []string{"Q"}}, {Name: "employment", Values: []string{"employee"}},
-					{Name: "groups", Values: manyGroups(i)},
-				}}
-				if err := tx.RecordAssertion(id, assertion, noon); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			tb.Fatal(err)
-		}
-	}
-}
-
-// manyGroups are twenty, staff among them.
-func manyGroups(i int) []string {
-	list := []string{"staff"}
-	for j := range 19 {
-		list = append(list, fmt.Sprintf("team-%03d", (i+j*7)%200))
-	}
-	return list
 }

@@ -350,7 +350,7 @@ func TestAShorterRetentionSaysWhatItRemovesAndAsks(t *testing.T) {
 func TestS50EnforcementNeedsBothProofsWhichThePageLeadsTo(t *testing.T) {
 	h := newHouse(t, false, configured())
 	p := h.firstOwner(t)
-	contractor := h.administrator(t, "contractor", roles.None)
+	h.administrator(t, "contractor", roles.None) // a local person without a role
 	p.open(t, "/admin/settings")
 	if p.page.Find(".proofs .badge.none").Length() != 2 || p.page.Find(`form[action$="/enforcement"] button[disabled]`).Length() != 1 {
 		t.Errorf("the list of proofs:\n%s", p.page.Find(".proofs").Text())
@@ -383,7 +383,7 @@ func TestS50EnforcementNeedsBothProofsWhichThePageLeadsTo(t *testing.T) {
 	if p.page.Find(".notice").Text() == "" || !strings.Contains(p.page.Find("#enforcement").Parent().Text(), "Enforced") {
 		t.Fatalf("enforcing: %d\n%s", p.status, p.text)
 	}
-	contractor = h.knock(t, "contractor")
+	contractor := h.knock(t, "contractor")
 	if contractor.status != http.StatusForbidden || contractor.session() != "" {
 		t.Errorf("a plain local person: %d", contractor.status)
 	}
