@@ -8,9 +8,6 @@ import (
 
 	"idms/internal/demo"
 	"idms/internal/roles"
-	"idms/internal/store"
-	"idms/internal/users"
-	"idms/internal/web"
 	"idms/test/browser"
 )
 
@@ -20,16 +17,8 @@ func TestInABrowserARuleIsTriedAsItIsTypedAndRehearsedBeforeItIsSaved(t *testing
 	h := newHouse(t, false)
 	h.visitor(t).logIn(t, demo.Acme, "ada", "card")
 	h.visitor(t).logIn(t, demo.Acme, "layla", "password")
-	by := store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
-	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: "grace", Email: "grace@example.test"}, roles.Owner, by)
-	check(t, err)
-	token, err := h.flow.PasswordAddress(t.Context(), id, by)
-	check(t, err)
-
 	tab := browser.Start(t)
-	tab.Open(t, h.base+web.ChoosePath(token))
-	tab.Fill(t, `input[name="password"]`, "crate anvil pond quill")
-	tab.Follow(t, `form button`)
+	h.enter(t, tab, "grace", roles.Owner)
 	tab.Open(t, h.base+acmesRules)
 	tab.Follow(t, `button[value="edit:access_rules:cloud-admins"]`)
 	if got := tab.See(t, "#live"); !strings.Contains(got, "ada") || !strings.Contains(got, "There is nothing to say against this rule.") {
