@@ -30,6 +30,7 @@ const recordFile = `
 groups:
   - {key: platform, name: Platform team}
   - {key: staff, name: Staff}
+  - {key: former-team, name: Former team}
 records:
   - key: acme
     name: Acme
@@ -43,6 +44,7 @@ records:
       - {key: everyone, attribute: username, pattern: ., level: restricted}
     associations:
       - {key: ops, attribute: groups, pattern: ^ops$, group: platform, update_on_login: true}
+      - {key: former, attribute: groups, pattern: ^ops$, group: former-team}
 `
 
 // newHouse logs ada in before the service starts: nobody needs a browser then.
@@ -95,6 +97,12 @@ func seed(t *testing.T, data string) (user, trace string) {
 	}
 	if outcome.Session == nil {
 		t.Fatalf("ada was refused: %+v", outcome.Refusal)
+	}
+	// A deleted association leaves ada in its group (S34).
+	record := &file.Records[0]
+	record.Associations = record.Associations[:1]
+	if _, err := opened.Apply(t.Context(), file, store.Author{Who: "test", Reason: "the former team is no more", Now: time.Now()}); err != nil {
+		t.Fatal(err)
 	}
 	people, _, err := opened.Users(t.Context(), store.UserFilter{Search: "ada"}, "", 1)
 	if err != nil || len(people) != 1 {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -280,15 +281,23 @@ func Read(t testing.TB, client *http.Client, address string) string {
 	return string(text)
 }
 
-// FreeAddress is a loopback address that nobody listens on now.
+// FreeAddress is a loopback address that nobody listens on now. Its port is below
+// those that Linux gives to connections and to servers that take any (from 32768 on,
+// ip(7)), so that none of them takes it before its own server does.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var problem error
+	for range 100 {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			problem = err
+			continue
+		}
+		defer listener.Close()
+		return listener.Addr().String()
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal(problem)
+	return ""
 }
 
 // environment is ours without the settings of an idms that somebody runs here.
