@@ -47,7 +47,7 @@ func TestEnforcementExemptionAndBackDoor(t *testing.T) {
 	v.Fill(t, "#email", "grace@example.test")
 	v.Fill(t, "#password", doorPassword)
 	v.Follow(t, "form button")
-	v.expect(t, "h1", "Password and second factor")
+	v.expect(t, "h1", "Security")
 
 	t.Log("Two contractors, whom no provider knows: one is exempt, one is a plain local person.")
 	v.Open(t, base+"/admin/exemptions/invite")
@@ -101,7 +101,7 @@ func TestEnforcementExemptionAndBackDoor(t *testing.T) {
 		other.Open(t, address)
 		other.Fill(t, "#password", doorPassword)
 		other.Follow(t, "form button")
-		other.expect(t, "h1", "Password and second factor")
+		other.expect(t, "h1", "Security")
 		other.Open(t, base)
 		other.Follow(t, `form[action="/logout"] button`)
 	}
