@@ -24,30 +24,30 @@ var adminSections = []struct{ name, path string }{
 var recordParts = []struct{ name, path string }{
 	{"Overview", ""},
 	{"Edit", "edit"},
-	{"Apply rules now", "apply-rules"},
 	{"Rules", "rules"},
-	{"Versions", "versions"},
-	{"Certificates and keys", "certificates"},
+	{"Apply rules now", "apply-rules"},
 	{"Directory", "directory"},
+	{"Certificates and keys", "certificates"},
+	{"Versions", "versions"},
 }
 
 // ofDirectory is where the directory of one record is.
 const ofDirectory = adminPath + "/records/:record/directory"
 
-// adminRoutes ask for the same roles as the API does for the same things.
+// adminRoutes ask for the same roles as the API does for the same things. They
+// stand in the order of the bar.
 var adminRoutes = []adminRoute{
 	{http.MethodGet, adminPath, roles.Reader, (*Site).adminHome},
 
-	// What came in a login may be anything that a provider says about a person.
+	// Logins
 	{http.MethodGet, adminPath + "/logins", roles.Reader, (*Site).adminLogins},
+	// What came in a login may be anything that a provider says about a person.
 	{http.MethodGet, adminPath + "/logins/:ref", roles.Editor, (*Site).adminLogin},
 	{http.MethodGet, adminPath + "/logins/:ref/compare", roles.Editor, (*Site).adminCompareLogin},
 	// What nobody has accepted yet could log somebody in.
 	{http.MethodGet, adminPath + "/logins/:ref/response", roles.Owner, (*Site).adminResponse},
-	{http.MethodGet, adminPath + "/records/:record/apply-rules", roles.Editor, (*Site).adminRecordRules},
-	{http.MethodPost, adminPath + "/records/:record/apply-rules", roles.Editor, (*Site).adminApplyToRecord},
-	{http.MethodPost, adminPath + "/records/:record/keep-responses", roles.Editor, (*Site).adminKeepResponses},
 
+	// People
 	{http.MethodGet, adminPath + "/people", roles.Reader, (*Site).adminPeople},
 	{http.MethodGet, adminPath + "/people/:user", roles.Reader, (*Site).adminPerson},
 	{http.MethodGet, adminPath + "/people/:user/groups/:group", roles.Reader, (*Site).adminWhy},
@@ -68,11 +68,23 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, adminPath + "/people/:user/sessions/end", roles.Editor, (*Site).adminEndSessions},
 	{http.MethodPost, adminPath + "/people/:user/sessions/:session/end", roles.Editor, (*Site).adminEndSession},
 
+	// Identity management systems: the list, and the set-up of a new one
 	{http.MethodGet, adminPath + "/records", roles.Reader, (*Site).adminRecords},
+	{http.MethodGet, setUpRoot, roles.Editor, (*Site).adminSetUp},
+	{http.MethodPost, setUpRoot, roles.Editor, (*Site).adminBeginSetUp},
+	{http.MethodGet, setUpRoot + "/:record", roles.Editor, (*Site).adminSetUpRecord},
+	{http.MethodGet, setUpRoot + "/:record/certificate", roles.Editor, (*Site).adminCertificate},
+	{http.MethodPost, setUpRoot + "/:record/provider", roles.Editor, (*Site).adminSetUpProvider},
+	{http.MethodPost, setUpRoot + "/:record/mapping", roles.Editor, (*Site).adminSetUpMapping},
+	{http.MethodPost, setUpRoot + "/:record/test", roles.Editor, (*Site).adminSetUpTest},
+	{http.MethodPost, setUpRoot + "/:record/on", roles.Editor, (*Site).adminSwitchOn},
+
+	// Identity management systems: one of them
 	{http.MethodGet, adminPath + "/records/:record", roles.Reader, (*Site).adminRecord},
 	// A provider is asked.
 	{http.MethodPost, adminPath + "/records/:record/metadata/read", roles.Editor, (*Site).adminReadMetadata},
 	{http.MethodPost, adminPath + "/records/:record/metadata/approve", roles.Editor, (*Site).adminApproveMetadata},
+	{http.MethodPost, adminPath + "/records/:record/keep-responses", roles.Editor, (*Site).adminKeepResponses},
 	{http.MethodGet, adminPath + "/records/:record/examine", roles.Editor, (*Site).adminExamine},
 	{http.MethodPost, adminPath + "/records/:record/examine", roles.Editor, (*Site).adminDoExamine},
 	{http.MethodGet, adminPath + "/records/:record/switch-on", roles.Editor, (*Site).adminAskSwitchOn},
@@ -82,6 +94,19 @@ var adminRoutes = []adminRoute{
 	// Its people go with it.
 	{http.MethodGet, adminPath + "/records/:record/delete", roles.Owner, (*Site).adminAskDelete},
 	{http.MethodPost, adminPath + "/records/:record/delete", roles.Owner, (*Site).adminDoDelete},
+
+	// Identity management systems: its fields, its rules, and what every change goes through
+	{http.MethodGet, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminEdit},
+	{http.MethodPost, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminSaveEdit},
+	{http.MethodPost, adminPath + "/records/:record/edit/reset-acs", roles.Editor, (*Site).adminResetACS},
+	{http.MethodGet, adminPath + "/records/:record/rules", roles.Reader, (*Site).adminRules},
+	{http.MethodPost, adminPath + "/records/:record/rules", roles.Editor, (*Site).adminEditRules},
+	{http.MethodPost, adminPath + "/records/:record/save", roles.Editor, (*Site).adminSaveRecord},
+	{http.MethodPost, adminPath + "/records/:record/merge", roles.Editor, (*Site).adminMergeRecord},
+	{http.MethodGet, adminPath + "/records/:record/apply-rules", roles.Editor, (*Site).adminRecordRules},
+	{http.MethodPost, adminPath + "/records/:record/apply-rules", roles.Editor, (*Site).adminApplyToRecord},
+
+	// Identity management systems: its versions, its certificates and keys
 	{http.MethodGet, adminPath + "/records/:record/versions", roles.Reader, (*Site).adminVersions},
 	{http.MethodGet, adminPath + "/records/:record/versions/compare", roles.Reader, (*Site).adminCompareVersions},
 	{http.MethodGet, adminPath + "/records/:record/versions/:version", roles.Reader, (*Site).adminVersion},
@@ -92,10 +117,27 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, adminPath + "/records/:record/keys/switch", roles.Editor, (*Site).adminSwitchKey}, // forced: an owner
 	{http.MethodPost, adminPath + "/records/:record/keys/retire", roles.Editor, (*Site).adminRetireKey}, // forced: an owner
 
-	{http.MethodGet, adminPath + "/records/:record/rules", roles.Reader, (*Site).adminRules},
-	{http.MethodPost, adminPath + "/records/:record/rules", roles.Editor, (*Site).adminEditRules},
-	{http.MethodPost, adminPath + "/records/:record/save", roles.Editor, (*Site).adminSaveRecord},
-	{http.MethodPost, adminPath + "/records/:record/merge", roles.Editor, (*Site).adminMergeRecord},
+	// Groups
+	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
+	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
+	{http.MethodGet, adminPath + "/new-group", roles.Editor, (*Site).adminNewGroup}, // below groups, "new" may be a key
+	{http.MethodPost, adminPath + "/new-group", roles.Editor, (*Site).adminCreateGroup},
+	{http.MethodGet, adminPath + "/groups/:group/edit", roles.Editor, (*Site).adminGroupEdit},
+	{http.MethodPost, adminPath + "/groups/:group/rename", roles.Editor, (*Site).adminRenameGroup},
+	{http.MethodPost, adminPath + "/groups/:group/delete", roles.Editor, (*Site).adminDeleteGroup},
+	// The members of the built-in groups are for owners: store says so.
+	{http.MethodGet, adminPath + "/groups/:group/add", roles.Editor, (*Site).adminGroupAdd},
+	{http.MethodPost, adminPath + "/groups/:group/members", roles.Editor, (*Site).adminAddMember},
+	{http.MethodPost, adminPath + "/groups/:group/members/:user/remove", roles.Editor, (*Site).adminRemoveMember},
+	{http.MethodGet, adminPath + "/groups/:group/left-behind", roles.Reader, (*Site).adminLeftBehind},
+	{http.MethodPost, adminPath + "/groups/:group/left-behind", roles.Editor, (*Site).adminSettle},
+	{http.MethodGet, leftPath, roles.Reader, (*Site).adminLeftBehind},
+	{http.MethodPost, leftPath, roles.Editor, (*Site).adminSettle},
+
+	// Certificates and keys
+	{http.MethodGet, adminPath + "/certificates", roles.Reader, (*Site).adminCertificates},
+
+	// Directory sync: every directory, then one record's
 	{http.MethodGet, adminPath + "/directory", roles.Reader, (*Site).adminDirectories},
 	{http.MethodGet, ofDirectory, roles.Reader, (*Site).adminDirectory},
 	{http.MethodGet, ofDirectory + "/progress", roles.Reader, (*Site).adminDirectoryProgress},
@@ -119,42 +161,12 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, ofDirectory + "/runs/:run/approve", roles.Editor, (*Site).adminApprovePlan},
 	{http.MethodPost, ofDirectory + "/runs/:run/approve", roles.Editor, (*Site).adminLetThrough},
 
-	{http.MethodGet, adminPath + "/groups", roles.Reader, (*Site).adminGroups},
-	{http.MethodGet, adminPath + "/groups/:group", roles.Reader, (*Site).adminGroup},
-	{http.MethodGet, adminPath + "/new-group", roles.Editor, (*Site).adminNewGroup}, // below groups, "new" may be a key
-	{http.MethodPost, adminPath + "/new-group", roles.Editor, (*Site).adminCreateGroup},
-	{http.MethodGet, adminPath + "/groups/:group/edit", roles.Editor, (*Site).adminGroupEdit},
-	{http.MethodPost, adminPath + "/groups/:group/rename", roles.Editor, (*Site).adminRenameGroup},
-	{http.MethodPost, adminPath + "/groups/:group/delete", roles.Editor, (*Site).adminDeleteGroup},
-	// The members of the built-in groups are for owners: store says so.
-	{http.MethodGet, adminPath + "/groups/:group/add", roles.Editor, (*Site).adminGroupAdd},
-	{http.MethodPost, adminPath + "/groups/:group/members", roles.Editor, (*Site).adminAddMember},
-	{http.MethodPost, adminPath + "/groups/:group/members/:user/remove", roles.Editor, (*Site).adminRemoveMember},
-	{http.MethodGet, adminPath + "/groups/:group/left-behind", roles.Reader, (*Site).adminLeftBehind},
-	{http.MethodPost, adminPath + "/groups/:group/left-behind", roles.Editor, (*Site).adminSettle},
-	{http.MethodGet, leftPath, roles.Reader, (*Site).adminLeftBehind},
-	{http.MethodPost, leftPath, roles.Editor, (*Site).adminSettle},
-
-	{http.MethodGet, adminPath + "/certificates", roles.Reader, (*Site).adminCertificates},
-
+	// Audit
 	{http.MethodGet, adminPath + "/audit", roles.Reader, (*Site).adminAudit},
-
-	// Set-up of a connection, and a record whole.
-	{http.MethodGet, setUpRoot, roles.Editor, (*Site).adminSetUp},
-	{http.MethodPost, setUpRoot, roles.Editor, (*Site).adminBeginSetUp},
-	{http.MethodGet, setUpRoot + "/:record", roles.Editor, (*Site).adminSetUpRecord},
-	{http.MethodGet, setUpRoot + "/:record/certificate", roles.Editor, (*Site).adminCertificate},
-	{http.MethodPost, setUpRoot + "/:record/provider", roles.Editor, (*Site).adminSetUpProvider},
-	{http.MethodPost, setUpRoot + "/:record/mapping", roles.Editor, (*Site).adminSetUpMapping},
-	{http.MethodPost, setUpRoot + "/:record/test", roles.Editor, (*Site).adminSetUpTest},
-	{http.MethodPost, setUpRoot + "/:record/on", roles.Editor, (*Site).adminSwitchOn},
-	{http.MethodGet, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminEdit},
-	{http.MethodPost, adminPath + "/records/:record/edit", roles.Editor, (*Site).adminSaveEdit},
-	{http.MethodPost, adminPath + "/records/:record/edit/reset-acs", roles.Editor, (*Site).adminResetACS},
 	{http.MethodGet, adminPath + "/audit.csv", roles.Reader, (*Site).adminAuditTable},
 	{http.MethodGet, adminPath + "/audit.json", roles.Reader, (*Site).adminAuditEvents},
-	// Who administers, and with what: admin_administrators.go, admin_exemptions.go,
-	// admin_tokens.go, admin_settings.go
+
+	// Administrators, and people who are exempt
 	{http.MethodGet, administratorsPath, roles.Owner, (*Site).adminAdministrators},
 	{http.MethodGet, administratorsPath + "/invite", roles.Owner, (*Site).adminInvite},
 	{http.MethodPost, administratorsPath + "/invite", roles.Owner, (*Site).adminInvited},
@@ -168,10 +180,14 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, exemptionsPath + "/invite", roles.Owner, (*Site).adminInviteExempt},
 	{http.MethodPost, exemptionsPath + "/invite", roles.Owner, (*Site).adminInvitedExempt},
 	{http.MethodPost, exemptionsPath + "/:user/end", roles.Owner, (*Site).adminEndExemption},
+
+	// API tokens
 	{http.MethodGet, tokensPath, roles.Owner, (*Site).adminTokens},
 	{http.MethodPost, tokensPath, roles.Owner, (*Site).adminMakeToken},
 	{http.MethodGet, tokensPath + "/:token/revoke", roles.Owner, (*Site).adminRevoke},
 	{http.MethodPost, tokensPath + "/:token/revoke", roles.Owner, (*Site).adminRevoked},
+
+	// Settings
 	{http.MethodGet, settingsPath, roles.Owner, (*Site).adminSettings},
 	{http.MethodPost, settingsPath, roles.Owner, (*Site).adminAdjust},
 	{http.MethodPost, settingsPath + "/enforcement", roles.Owner, (*Site).adminEnforce},
