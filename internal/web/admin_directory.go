@@ -390,19 +390,6 @@ func (n nearness) Over() bool { return n.Count > n.Most }
 // Top is the end of the scale.
 func (n nearness) Top() amount { return max(n.Most, n.Count, 1) }
 
-// described reads the record in the address.
-func (s *Site) described(c echo.Context) (idms.Record, error) {
-	key := c.Param("record")
-	if key == idms.LocalKey {
-		return idms.Record{}, fault.New(fault.NotFound, "The built-in record has no directory: local people belong to it.")
-	}
-	record, err := s.Flow.Store.Record(c.Request().Context(), key)
-	if fault.KindOf(err) == fault.NotFound {
-		return record, fault.New(fault.NotFound, "There is no such record any more.")
-	}
-	return record, err
-}
-
 // directoryPath is the address of a record's directory.
 func directoryPath(key string) string { return below("records", key) + "/directory" }
 
@@ -429,7 +416,7 @@ func (s *Site) look(ctx context.Context, record idms.Record) (directoryNow, stor
 
 func (s *Site) adminDirectory(c echo.Context, who login.Visitor) error {
 	ctx := c.Request().Context()
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -651,7 +638,7 @@ func causeWords(cause, who string) string {
 // adminDirectoryProgress is the part of the page that moves, for scripts to put in its
 // place; without them it is the page.
 func (s *Site) adminDirectoryProgress(c echo.Context, _ login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -705,7 +692,7 @@ func (s *Site) adminResumeDirectory(c echo.Context, who login.Visitor) error {
 }
 
 func (s *Site) orderDirectory(c echo.Context, notice string, order func(ctx context.Context, key string) error) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -742,7 +729,7 @@ func adminDirectoryTestPageOf(around adminFrame, record idms.Record) adminDirect
 }
 
 func (s *Site) adminDirectoryTest(c echo.Context, who login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -756,7 +743,7 @@ func (s *Site) adminDirectoryTest(c echo.Context, who login.Visitor) error {
 const maxLookedUp = 1024
 
 func (s *Site) adminTestDirectory(c echo.Context, who login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}

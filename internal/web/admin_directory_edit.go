@@ -280,7 +280,7 @@ func onDirectoryForm(problems fault.Problems) fault.Problems {
 }
 
 func (s *Site) adminEditDirectory(c echo.Context, who login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -314,7 +314,7 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -403,7 +403,7 @@ func (s *Site) bindPasswordPage(c echo.Context, record idms.Record, who login.Vi
 }
 
 func (s *Site) adminBindPassword(c echo.Context, who login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -425,7 +425,7 @@ func (s *Site) adminSetBindPassword(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -518,7 +518,7 @@ func adminRemovePageOf(around adminFrame, record idms.Record, holds store.Holds,
 }
 
 func (s *Site) adminTakeDirectory(c echo.Context, who login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -537,7 +537,7 @@ func (s *Site) adminRemoveDirectory(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ type adminRunsPage struct {
 func (adminRunsPage) file() string { return "admin_directory_runs.html" }
 
 func (s *Site) adminRuns(c echo.Context, who login.Visitor) error {
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func filterQuery(filter ldapsync.LineFilter) url.Values {
 
 func (s *Site) adminRun(c echo.Context, who login.Visitor) error {
 	ctx := c.Request().Context()
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -330,7 +330,7 @@ func (s *Site) adminRunJSON(c echo.Context, _ login.Visitor) error {
 
 func (s *Site) downloadRun(c echo.Context, extension, mime string, write func(each func(func(ldapsync.Change) bool) error) error) error {
 	ctx := c.Request().Context()
-	record, err := s.described(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -411,7 +411,7 @@ func (s *Site) adminApprovePlan(c echo.Context, who login.Visitor) error {
 // approval is the page, the run's record, and whether its plan waits.
 func (s *Site) approval(c echo.Context, who login.Visitor) (page adminApprovePage, record string, is bool, err error) {
 	ctx := c.Request().Context()
-	of, err := s.described(c)
+	of, err := s.shownRecord(c)
 	if err != nil {
 		return page, "", false, err
 	}

@@ -65,24 +65,11 @@ const (
 )
 
 func (s *Site) adminEdit(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
 	return s.render(c, http.StatusOK, s.editPage(c, who, record, idms.DocumentOf(record), nil))
-}
-
-// recordInForce is the one that an address names.
-func (s *Site) recordInForce(c echo.Context) (idms.Record, error) {
-	key := c.Param("record")
-	if key == idms.LocalKey {
-		return idms.Record{}, fault.New(fault.NotFound, "The built-in record has nothing to change: local people belong to it.")
-	}
-	record, err := s.Flow.Store.Record(c.Request().Context(), key)
-	if fault.KindOf(err) == fault.NotFound {
-		return idms.Record{}, fault.New(fault.NotFound, "There is no such record any more.")
-	}
-	return record, err
 }
 
 func (s *Site) editPage(c echo.Context, who login.Visitor, record idms.Record, d document, problems fault.Problems) adminEditPage {
@@ -122,7 +109,7 @@ func editPageOf(around adminFrame, record idms.Record, d document, problems faul
 }
 
 func (s *Site) adminSaveEdit(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -293,7 +280,7 @@ func resetRecord(record idms.Record, base, to string) idms.Record {
 // adminResetACS moves a record's addresses to the origin at which the button was
 // pressed.
 func (s *Site) adminResetACS(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}

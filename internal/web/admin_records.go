@@ -257,16 +257,22 @@ func recordFrameOf(around adminFrame, record idms.Record, here string) recordFra
 		State: recordState(record.State), Version: record.Version, Nav: recordNav(record.Key, here)}
 }
 
-// shownRecord is the record that an address names. The built-in one has nothing to
-// show.
+// shownRecord is the record that a page is about, as it is in force.
 func (s *Site) shownRecord(c echo.Context) (idms.Record, error) {
+	return ofRecord(c, s.Flow.Store.Record)
+}
+
+// ofRecord reads something of the record that an address names. The built-in one has
+// no pages: there is nothing in it to change.
+func ofRecord[T any](c echo.Context, read func(context.Context, string) (T, error)) (T, error) {
 	key := c.Param("record")
+	var none T
 	if key == idms.LocalKey {
-		return idms.Record{}, fault.New(fault.NotFound, "The built-in record has nothing to show: local people belong to it, and nobody changes it.")
+		return none, fault.New(fault.NotFound, "The built-in record has nothing to show: local people belong to it, and nobody changes it.")
 	}
-	record, err := s.Flow.Store.Record(c.Request().Context(), key)
+	of, err := read(c.Request().Context(), key)
 	if fault.KindOf(err) == fault.NotFound {
-		return idms.Record{}, fault.New(fault.NotFound, "There is no such record any more.")
+		return none, fault.New(fault.NotFound, "There is no such record any more.")
 	}
-	return record, err
+	return of, err
 }

@@ -18,7 +18,6 @@ import (
 	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/rules"
-	"idms/internal/store"
 )
 
 // The rules of a record are edited in one form without anything being saved: every
@@ -166,7 +165,7 @@ func isRuleList(name string) bool { return slices.Contains(editedLists, name) }
 // adminRules shows the rules of a record.
 func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
 	ctx := c.Request().Context()
-	record, err := s.editable(ctx, c.Param("record"))
+	record, err := ofRecord(c, s.Flow.Store.Edition)
 	if err != nil {
 		return err
 	}
@@ -184,19 +183,6 @@ func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
 	return s.showRules(c, who, http.StatusOK, in, d)
 }
 
-// editable is a record that has rules, or fault.NotFound in words that do not repeat
-// what was asked for.
-func (s *Site) editable(ctx context.Context, key string) (store.Edition, error) {
-	if key == idms.LocalKey {
-		return store.Edition{}, fault.New(fault.NotFound, "The built-in record has no rules: local people belong to it, and nobody changes it.")
-	}
-	edition, err := s.Flow.Store.Edition(ctx, key)
-	if fault.KindOf(err) == fault.NotFound {
-		return store.Edition{}, fault.New(fault.NotFound, "There is no such record any more.")
-	}
-	return edition, err
-}
-
 func numberIn(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -208,7 +194,7 @@ func numberIn(text string) int {
 // adminEditRules takes the form with the button that was pressed.
 func (s *Site) adminEditRules(c echo.Context, who login.Visitor) error {
 	ctx := c.Request().Context()
-	record, err := s.editable(ctx, c.Param("record"))
+	record, err := ofRecord(c, s.Flow.Store.Edition)
 	if err != nil {
 		return err
 	}

@@ -280,7 +280,7 @@ func keyOf(name string) string {
 }
 
 func (s *Site) adminSetUpRecord(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -448,7 +448,7 @@ func keyState(of saml.CertificatePreview, now time.Time) badge {
 
 // adminSetUpProvider previews the provider's values, or saves them.
 func (s *Site) adminSetUpProvider(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -588,7 +588,7 @@ func (s *Site) preview(ctx context.Context, record idms.Record, who login.Visito
 
 // adminSetUpMapping saves the mapping.
 func (s *Site) adminSetUpMapping(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -618,7 +618,7 @@ func (s *Site) adminSetUpMapping(c echo.Context, who login.Visitor) error {
 
 // adminSetUpTest asks for a test login, and offers to begin it.
 func (s *Site) adminSetUpTest(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -693,7 +693,7 @@ func cameRows(facts rules.Attributes) (list []cameRow, more int) {
 
 // adminSwitchOn lets the record take logins.
 func (s *Site) adminSwitchOn(c echo.Context, who login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
@@ -720,7 +720,7 @@ func (s *Site) adminSwitchOn(c echo.Context, who login.Visitor) error {
 // adminCertificate is the certificate of a record's own key, as a file: what many
 // consoles take, and no text.
 func (s *Site) adminCertificate(c echo.Context, _ login.Visitor) error {
-	record, err := s.recordInForce(c)
+	record, err := s.shownRecord(c)
 	if err != nil {
 		return err
 	}
