@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -235,3 +236,23 @@ func optionsOf(chosen string, all ...option) []option {
 	}
 	return all
 }
+
+// number writes a large number so that it can be read.
+func number(n int) string {
+	digits := strconv.Itoa(n)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
+
+// countOf is a number of things: "1 person", "12,000 people".
+func countOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
+// people is a number of them.
+func people(n int) string { return countOf(n, "person", "people") }

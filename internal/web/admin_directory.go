@@ -501,15 +501,6 @@ func takesWords(counts map[ldapsync.Kind]int) string {
 	return strings.Join(parts, ", ") + "."
 }
 
-// number writes a large number so that it can be read.
-func number(n int) string {
-	digits := strconv.Itoa(n)
-	for at := len(digits) - 3; at > 0; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return digits
-}
-
 // runNumbers are the four numbers of a run, each with the limit that it came near to.
 func runNumbers(run store.Run, limits ldapsync.BlastLimits, holds store.Holds) []runNumber {
 	counts := run.Counts

@@ -498,11 +498,11 @@ func adminRemovePageOf(around adminFrame, record idms.Record, holds store.Holds,
 	say := func(format string, args ...any) { page.Words = append(page.Words, fmt.Sprintf(format, args...)) }
 	say("%s that the directory gave stay, and nothing ends them any more but an administrator, a rule or a later sync.", countOf(holds.Memberships, "membership", "memberships"))
 	if holds.Off > 0 {
-		say("%s whom the directory has shut out stay shut out.", countOf(holds.Off, "person", "people"))
+		say("%s whom the directory has shut out stay shut out.", people(holds.Off))
 	} else {
 		say("Nobody is shut out by the directory now.")
 	}
-	say("%s of the directory can log in as before; whether they are still there is not looked at any more.", countOf(holds.People, "person", "people"))
+	say("%s of the directory can log in as before; whether they are still there is not looked at any more.", people(holds.People))
 	if record.Association == idms.FromDirectory {
 		if page.Rules > 0 {
 			say("The record’s %s decide about groups again, from the next login on.", countOf(page.Rules, "group rule", "group rules"))

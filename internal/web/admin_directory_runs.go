@@ -53,16 +53,9 @@ func runRowOf(run store.Run) runRow {
 		row.Fix = adviceOf(run.Code)
 	}
 	if run.Host != "" {
-		row.Read = fmt.Sprintf("%s and %s from %s", countOf(run.People, "person", "people"), countOf(run.Groups, "group", "groups"), run.Host)
+		row.Read = fmt.Sprintf("%s and %s from %s", people(run.People), countOf(run.Groups, "group", "groups"), run.Host)
 	}
 	return row
-}
-
-func countOf(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return number(n) + " " + many
 }
 
 func runOutcome(run store.Run) badge {

@@ -93,18 +93,11 @@ func erasePageOf(around adminFrame, person store.Person, sessions string) adminA
 	page.Username = person.Account.Username
 	page.Says = []string{
 		fmt.Sprintf("The account goes, with %s, what is recorded of the last login, and the explanations of all logins. %s. This cannot be taken back.",
-			counted(len(person.Groups), "group membership", "group memberships"), sessions),
+			countOf(len(person.Groups), "group membership", "group memberships"), sessions),
 		"The audit trail keeps what happened under the account’s id, without name and addresses.",
 		"To keep somebody out, block them instead: whom the provider sends again, or the directory still holds, is made anew.",
 	}
 	return page
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "one " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // acting is one of them, on its way: the person and the page as it would be asked.

@@ -169,13 +169,6 @@ func adminRehearsalPageOf(around adminFrame, in intent, told consequences) (admi
 	return page, nil
 }
 
-func people(count int) string {
-	if count == 1 {
-		return "1 person"
-	}
-	return strconv.Itoa(count) + " people"
-}
-
 // kindsOf groups a rehearsal by what changes: what is taken away first.
 func kindsOf(r idms.Rehearsal) []turnKind {
 	var kinds []turnKind
