@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -331,15 +329,6 @@ func (s *Site) adminSetRole(c echo.Context, who login.Visitor) error {
 		}
 	}
 	return s.render(c, status, page.withOptions())
-}
-
-// checkReason finds what is wrong with a reason that somebody gave, or not.
-func checkReason(reason string) fault.Problems {
-	var problems fault.Problems
-	if utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl) {
-		problems.Add("reason", "Give the reason in one line of at most %d characters, or none.", maxReason)
-	}
-	return problems
 }
 
 func (s *Site) adminMakeAddress(c echo.Context, who login.Visitor) error {

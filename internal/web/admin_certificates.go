@@ -327,7 +327,7 @@ func (s *Site) rollKeys(c echo.Context, who login.Visitor, what string, step fun
 		return err
 	}
 	by := s.author(who)
-	by.Reason = reasonGiven(values)
+	by.Reason = reasonIn(values)
 	if err := step(record.Key, values.Get("force") != "", by); err != nil {
 		status, problems, err := mendable(err)
 		if err != nil {

@@ -2,12 +2,10 @@ package web
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -322,13 +320,12 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	seen, _ := strconv.Atoi(typed.Get("seen"))
+	seen := seenIn(typed)
 	var problems fault.Problems
-	text, given, err := fileOf(c, "ca_file", maxCertificate)
-	if err != nil {
-		problems.AddError(directoryPrefix+"ca_certificate", err)
-	} else if given {
-		typed.Set(directoryPrefix+"ca_certificate", text)
+	file, unread := uploaded(c, "ca_file", maxCertificate)
+	problems.AddError(directoryPrefix+"ca_certificate", unread)
+	if file != nil {
+		typed.Set(directoryPrefix+"ca_certificate", strings.ToValidUTF8(string(file), "\ufffd"))
 	}
 	show := func(status int, problems fault.Problems) error {
 		page := adminDirectoryEditPageOf(s.directoryFrame(c, "Directory settings", record, who), record, typed, problems, password)
@@ -343,9 +340,7 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 	next.Directory, next.Association = &settings, idms.AssociationType(typed.Get("association_type"))
 	checked, found := idms.DocumentOf(next).Checked()
 	problems = append(append(problems, read...), found...)
-	if utf8.RuneCountInString(typed.Get("reason")) > maxReason {
-		problems.Add("reason", "The reason is longer than %d characters.", maxReason)
-	}
+	problems = append(problems, checkReason(typed.Get("reason"))...)
 	if problems.Any() {
 		return show(http.StatusUnprocessableEntity, problems)
 	}
@@ -355,27 +350,6 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 		return show(http.StatusUnprocessableEntity, found)
 	}
 	return err
-}
-
-// fileOf is the text of a file in a posted form, and false when none was chosen.
-func fileOf(c echo.Context, field string, max int64) (text string, given bool, err error) {
-	if c.Request().MultipartForm == nil || len(c.Request().MultipartForm.File[field]) == 0 || c.Request().MultipartForm.File[field][0].Size == 0 {
-		return "", false, nil
-	}
-	header := c.Request().MultipartForm.File[field][0]
-	if header.Size > max {
-		return "", true, fault.New(fault.Invalid, "The file is longer than %d bytes.", max)
-	}
-	file, err := header.Open()
-	if err != nil {
-		return "", true, fault.Hide(err, fault.Invalid, "The file could not be read.")
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, max))
-	if err != nil {
-		return "", true, fault.Hide(err, fault.Invalid, "The file could not be read.")
-	}
-	return strings.ToValidUTF8(string(content), "\ufffd"), true, nil
 }
 
 // adminBindPasswordPage takes the password by which a directory is read. Nothing ever
@@ -446,9 +420,7 @@ func (s *Site) adminSetBindPassword(c echo.Context, who login.Visitor) error {
 	case len(password) > maxPassword:
 		page.Problems.Add("password", "The password is longer than %d bytes.", maxPassword)
 	}
-	if utf8.RuneCountInString(page.Reason) > maxReason {
-		page.Problems.Add("reason", "The reason is longer than %d characters.", maxReason)
-	}
+	page.Problems = append(page.Problems, checkReason(page.Reason)...)
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
@@ -549,22 +521,16 @@ func (s *Site) adminRemoveDirectory(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	page.Typed, page.Reason = strings.TrimSpace(values.Get("key")), strings.TrimSpace(values.Get("reason"))
-	seen, err := strconv.Atoi(values.Get("seen"))
-	if err != nil {
-		seen = 0
-	}
-	page.Seen = seen
+	page.Seen = seenIn(values)
 	if page.Typed != record.Key {
 		page.Problems.Add("key", "Write %s: the key of the record.", record.Key)
 	}
-	if utf8.RuneCountInString(page.Reason) > maxReason {
-		page.Problems.Add("reason", "The reason is longer than %d characters.", maxReason)
-	}
+	page.Problems = append(page.Problems, checkReason(page.Reason)...)
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
 	record.Directory, record.Association = nil, idms.ByRules
-	err = s.propose(c, who, proposal{Record: record, Seen: seen, Reason: page.Reason, Then: page.URL})
+	err = s.propose(c, who, proposal{Record: record, Seen: page.Seen, Reason: page.Reason, Then: page.URL})
 	if problems := problemsOf(err); problems.Any() {
 		page.Problems = onDirectoryForm(problems)
 		return s.render(c, http.StatusUnprocessableEntity, page)

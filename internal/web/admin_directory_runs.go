@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -497,9 +496,7 @@ func (s *Site) adminLetThrough(c echo.Context, who login.Visitor) error {
 	case page.Total == 0 && !page.Agreed:
 		page.Problems.Add("agree", "Say that you have looked at the plan.")
 	}
-	if utf8.RuneCountInString(page.Reason) > maxReason {
-		page.Problems.Add("reason", "The reason is longer than %d characters.", maxReason)
-	}
+	page.Problems = append(page.Problems, checkReason(page.Reason)...)
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -195,8 +194,8 @@ func changeForm(c echo.Context) (url.Values, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	seen, err := strconv.Atoi(typed.Get("seen"))
-	if err != nil || seen < 1 {
+	seen := seenIn(typed)
+	if seen == 0 {
 		return nil, 0, fault.New(fault.Invalid, "The form came back incomplete, and nothing was saved. Open the page again.")
 	}
 	return typed, seen, nil
@@ -228,10 +227,6 @@ func uploaded(c echo.Context, field string, max int64) ([]byte, error) {
 		return nil, fault.New(fault.Invalid, "The file is empty. Choose another.")
 	}
 	return content, nil
-}
-
-func reasonIn(typed url.Values) string {
-	return clip(maxReason, strings.TrimSpace(strings.ToValidUTF8(typed.Get("reason"), "\uFFFD")))
 }
 
 // refusedAt shows the form again for what is wrong in it; every other error, and

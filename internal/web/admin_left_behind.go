@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -163,7 +162,7 @@ func (s *Site) adminSettle(c echo.Context, who login.Visitor) error {
 	var problems fault.Problems
 	problems.AddError("reason", err)
 	// What was seen is a number of ours; anything else is as if nobody had looked.
-	seen, _ := strconv.Atoi(values.Get("seen"))
+	seen := seenIn(values)
 	status := http.StatusOK
 	if seen > 0 && !problems.Any() {
 		_, err := s.Flow.Store.SettleLeftBehind(ctx, choice, store.Settlement{Adopt: do == adopt, Expect: seen}, by)

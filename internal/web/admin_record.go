@@ -402,11 +402,6 @@ func groupsFrom(record idms.Record) string {
 // maxNote bounds a form that holds little more than a reason, in bytes.
 const maxNote = 16 << 10
 
-// reasonGiven is the reason of a form.
-func reasonGiven(values url.Values) string {
-	return strings.TrimSpace(clip(maxReason, strings.ToValidUTF8(strings.ReplaceAll(values.Get("reason"), "\x00", ""), "")))
-}
-
 // mendable makes of an error what a page can show at its top; an error that it cannot
 // mend is passed on.
 func mendable(err error) (status int, problems fault.Problems, rest error) {
@@ -468,7 +463,7 @@ func (s *Site) adminApproveMetadata(c echo.Context, who login.Visitor) error {
 		return s.showRecord(c, who, http.StatusUnprocessableEntity, fault.Problems{{Message: "Look at what waits for approval first, and approve it from there."}})
 	}
 	by := s.author(who)
-	by.Reason = reasonGiven(values)
+	by.Reason = reasonIn(values)
 	if _, err := s.Upkeep.Approve(c.Request().Context(), record.Key, seen, by); err != nil {
 		status, problems, err := mendable(err)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -151,15 +150,15 @@ func (s *Site) changeState(c echo.Context, who login.Visitor, to recordChange) e
 	if err != nil {
 		return err
 	}
-	seen, err := strconv.Atoi(values.Get("seen"))
-	if err != nil || seen < 1 {
+	seen := seenIn(values)
+	if seen == 0 {
 		return s.showState(c, who, to, http.StatusUnprocessableEntity, values, fault.Problems{{Message: "Look at what this does first, and do it from here."}})
 	}
 	record.State = idms.State(to)
 	if problems := record.Check(); problems.Any() {
 		return s.showState(c, who, to, http.StatusUnprocessableEntity, values, nil) // where they stand
 	}
-	err = s.propose(c, who, proposal{Record: record, Seen: seen, Reason: reasonGiven(values), Then: recordPage(record.Key), Told: true})
+	err = s.propose(c, who, proposal{Record: record, Seen: seen, Reason: reasonIn(values), Then: recordPage(record.Key), Told: true})
 	if list := problemsOf(err); list.Any() {
 		return s.showState(c, who, to, http.StatusUnprocessableEntity, values, unlinked(list))
 	}
@@ -193,12 +192,12 @@ func (s *Site) adminDoDelete(c echo.Context, who login.Visitor) error {
 		problems.Add("name", "This is not the name of the record. Write %s, or its key %s.", record.Name, record.Key)
 		return s.showState(c, who, toDeleted, http.StatusUnprocessableEntity, values, problems)
 	}
-	seen, err := strconv.Atoi(values.Get("seen"))
-	if err != nil || seen < 1 {
+	seen := seenIn(values)
+	if seen == 0 {
 		return s.showState(c, who, toDeleted, http.StatusUnprocessableEntity, values, fault.Problems{{Message: "Look at what this does first, and do it from here."}})
 	}
 	by := s.author(who)
-	by.Reason = reasonGiven(values)
+	by.Reason = reasonIn(values)
 	if _, err := s.Flow.Store.DeleteRecord(c.Request().Context(), record.Key, seen, by, store.How{}); err != nil {
 		status, problems, err := mendable(err)
 		if err != nil {

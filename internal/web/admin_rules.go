@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -181,14 +180,6 @@ func (s *Site) adminRules(c echo.Context, who login.Visitor) error {
 		in.Open, _ = d.openAt(list, key)
 	}
 	return s.showRules(c, who, http.StatusOK, in, d)
-}
-
-func numberIn(text string) int {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // adminEditRules takes the form with the button that was pressed.
@@ -420,7 +411,7 @@ func (in *rulesForm) place(d draft, one fault.Problem) {
 // fault.Invalid.
 func readRules(values url.Values, present int) (rulesForm, error) {
 	in := rulesForm{
-		Seen: present, Type: idms.AssociationType(values.Get("association_type")), Reason: strings.TrimSpace(clip(maxReason, values.Get("reason"))),
+		Seen: present, Type: idms.AssociationType(values.Get("association_type")), Reason: reasonIn(values),
 		Query: strings.TrimSpace(clip(maxQuery, values.Get("q"))), Pages: map[string]int{}, Pasted: clip(maxTried, values.Get("pasted")), Person: clip(maxQuery, values.Get("person")),
 	}
 	broken := fault.New(fault.Invalid, "The form could not be read. Open the rules again.")

@@ -326,7 +326,7 @@ func readIntent(c echo.Context) (intent, fault.Problems, error) {
 		home = recordPage(key)
 	}
 	in := intent{
-		proposal: proposal{Reason: strings.TrimSpace(clip(maxReason, values.Get("reason"))), Then: ownAddress(values.Get("then"), home)},
+		proposal: proposal{Reason: reasonIn(values), Then: ownAddress(values.Get("then"), home)},
 		Shown:    values.Get("shown"), Confirmed: values.Get("confirmed") == "yes",
 	}
 	in.Restoring = values.Get("restoring") == "yes"

@@ -285,8 +285,8 @@ func (s *Site) adminRestore(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	seen, err := strconv.Atoi(values.Get("seen"))
-	if err != nil || seen < 1 {
+	seen := seenIn(values)
+	if seen == 0 {
 		return s.showVersion(c, who, http.StatusUnprocessableEntity, values.Get("reason"), fault.Problems{{Message: "Look at what this version changes first, and restore it from here."}})
 	}
 	former, err := s.Flow.Store.RecordAt(c.Request().Context(), record.Key, number)
@@ -296,7 +296,7 @@ func (s *Site) adminRestore(c echo.Context, who login.Visitor) error {
 	if former.Check().Any() { // it would not be accepted today
 		return s.showVersion(c, who, http.StatusUnprocessableEntity, values.Get("reason"), nil)
 	}
-	reason := cmp.Or(reasonGiven(values), fmt.Sprintf("version %d again", number))
+	reason := cmp.Or(reasonIn(values), fmt.Sprintf("version %d again", number))
 	err = s.propose(c, who, proposal{Record: former, Seen: seen, Reason: reason, Then: recordPage(record.Key), Back: versionURL(recordPage(record.Key), number), Restoring: true})
 	if list := problemsOf(err); list.Any() {
 		return s.showVersion(c, who, http.StatusUnprocessableEntity, values.Get("reason"), unlinked(list))

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -112,8 +113,34 @@ func typed(values url.Values, name string) string {
 func (s *Site) reasoned(who login.Visitor, reason string) (store.Author, error) {
 	by := s.author(who)
 	by.Reason = reason
-	if utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl) {
+	if checkReason(reason).Any() {
 		return by, fault.New(fault.Invalid, "Give the reason in one line of at most %d characters.", maxReason)
 	}
 	return by, nil
 }
+
+// checkReason finds what is wrong with a reason that somebody gave, or not.
+func checkReason(reason string) fault.Problems {
+	var problems fault.Problems
+	if utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl) {
+		problems.Add("reason", "Give the reason in one line of at most %d characters, or none.", maxReason)
+	}
+	return problems
+}
+
+// reasonIn is the reason that a form gives for a change of a record, cut to what is
+// kept of one.
+func reasonIn(values url.Values) string { return clip(maxReason, typed(values, "reason")) }
+
+// numberIn is a number in a form or an address, and 0 where there is none.
+func numberIn(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// seenIn is the version that the author of a form has looked at, and 0 where it does
+// not say.
+func seenIn(values url.Values) int { return max(0, numberIn(values.Get("seen"))) }
