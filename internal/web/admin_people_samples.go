@@ -1,55 +1,75 @@
 package web
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
 
-	"idms/internal/audit"
 	"idms/internal/console"
 	"idms/internal/groups"
 	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/roles"
-	"idms/internal/rules"
 	"idms/internal/store"
-	"idms/internal/trace"
 	"idms/internal/users"
 )
 
-// loginsSamples are the pages about one login beyond its explanation.
-func loginsSamples(s sampling) []sample {
-	now := s.now
-	then := sampleLogin(now.Add(-26*time.Hour), "employee")
-	refused := sampleLogin(now, "contractor")
-	refused.UserID, refused.Version = then.UserID, 9
-	refused.Decision.Facts = append(rules.Attributes{{Name: "department", Values: []string{"قسم الحوسبة", strings.Repeat("unbroken", 30)}}}, refused.Decision.Facts...)
-	names := map[string]string{then.UserID: "ada"}
-	compare := func(c login.Comparison) adminComparePage {
-		return adminComparePageOf(s.framed("Compare "+c.Now.Ref, "logins", roles.Editor), c, names)
+// peopleSamples are the list of people, and the pages about one.
+func peopleSamples(s sampling) []sample {
+	return append(personSamples(s), actSamples(s)...)
+}
+
+// personSamples are the pages that show people.
+func personSamples(s sampling) []sample {
+	framed, now := s.framed, s.now
+	const id = samplePerson
+	account := users.Account{ID: id, Profile: users.Profile{Username: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "Okafor", Phone: "+44 20 7946 0100"},
+		NameID: "ada@acme.example", Created: now.AddDate(-1, 0, 0), LastSeen: now.Add(-time.Minute)}
+	acme := store.Edition{Key: "acme", Name: "Acme", Version: 7, State: idms.Active}
+	novel := store.Listed{Account: users.Account{ID: id, State: users.Blocked, Profile: users.Profile{Username: sampleUsername, Email: sampleUsername + "@acme.example",
+		FirstName: strings.Repeat("Wolfeschlegelsteinhausenbergerdorff ", 4), LastName: "Müller"}}, Record: acme}
+	layla := store.Listed{Account: users.Account{ID: id, State: users.Disabled, Profile: users.Profile{Username: "layla", FirstName: "ليلى", LastName: "حداد"}}, Record: acme}
+	local := store.Listed{Account: users.Account{ID: id, Profile: users.Profile{Username: "grace", Email: "grace@acme.example"}}, Record: store.Edition{Key: idms.LocalKey, Name: "Local people"}}
+	people := func(query string, list ...store.Listed) adminPeoplePage {
+		page := adminPeoplePage{adminFrame: framed("People", "people", roles.Reader), Query: query}
+		for _, one := range list {
+			page.People = append(page.People, personRowOf(one))
+		}
+		return page.withOptions()
 	}
-	changed := []audit.Change{{Field: "validation_rules[employees].pattern", From: "^(employee|contractor)$", To: "^employee$"}, {Field: "saml.audience", To: "https://login.example.com/saml/acme/metadata"}}
-	unproved := login.Trace{Trace: store.Trace{Ref: "EAETGN8VW2", Record: "acme", Version: 9, At: now, Code: trace.AudienceMismatch}, Purpose: idms.LogIn}
-	unproved.Protocol.Refuse(trace.Step{Name: "audience", Rule: "M16", Code: trace.AudienceMismatch, Looked: "https://login.example.com/saml/acme/metadata",
-		Found: "urn:example:acme", Fix: &trace.Fix{Field: "saml.audience", Suggested: "urn:example:acme", Say: "Put the audience that came into Audience URI."}})
-	response := func(posted string) adminResponsePage {
-		return adminResponsePageOf(s.framed("Response of EAETGN8VW2", "logins", roles.Owner), "EAETGN8VW2", posted)
+	source := groups.Source{Kind: groups.FromAssociation, Record: "acme", By: "platform", Since: now.AddDate(0, -3, 0)}
+	byHand := groups.Source{Kind: groups.Manual, By: "grace", Since: now.AddDate(0, -1, 0)}
+	whole := store.Person{Account: account, Record: acme, Groups: []store.Membership{
+		{Group: groups.Group{Key: "platform", Name: "Platform team"}, Sources: []groups.Source{source, byHand}},
+		{Group: groups.Group{Key: roles.Editor.Group(), Name: roles.Editor.GroupName()}, Sources: []groups.Source{byHand}},
+	}}
+	person := func(role roles.Role, of store.Person, open bool) adminPersonPage {
+		page := adminPersonPageOf(framed("Person", "people", role), of)
+		if open {
+			page.Logins = sampleLoginRows(now, role.May(roles.Editor))[1:2]
+			page.Sessions = []sessionRow{
+				{ID: "s1", Level: levelWords(console.Full), Why: "The access rule cloud-admins of Acme gives you Full Access.", Opened: exact(now), Seen: exact(now), Expires: exact(now.Add(time.Hour))},
+				{ID: "s2", Level: levelWords(console.Restricted), Opened: exact(now.Add(-time.Hour)), Seen: exact(now), Expires: exact(now.Add(time.Hour))},
+			}
+		}
+		return page
 	}
-	xml := `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_1" Version="2.0"><saml:Issuer>https://idp.example/` + strings.Repeat("realm", 60) + "</saml:Issuer>\n</samlp:Response>"
+
 	return []sample{
-		{"admin-compare", http.StatusOK, compare(login.Compare(refused, &then, login.WithPerson, changed))},
-		{"admin-compare-unproved", http.StatusOK, compare(login.Compare(unproved, &then, login.WithRecord, changed[1:]))},
-		{"admin-compare-nothing", http.StatusOK, compare(login.Compare(refused, nil, login.WithPerson, nil))},
-		{"admin-response", http.StatusOK, response(base64.StdEncoding.EncodeToString([]byte(xml)))},
-		{"admin-response-none", http.StatusOK, response("")},
+		{"admin-people", http.StatusOK, people("", store.Listed{Account: account, Record: acme}, novel, layla, local)},
+		{"admin-people-none", http.StatusOK, people("")},
+		{"admin-people-nobody-found", http.StatusOK, people("<b>nobody</b>")},
+		{"admin-person", http.StatusOK, person(roles.Editor, whole, true)},
+		{"admin-person-as-reader", http.StatusOK, person(roles.Reader, whole, true)},
+		{"admin-person-long-and-blocked", http.StatusOK, person(roles.Owner, store.Person{Account: novel.Account, Record: acme}, false)},
+		{"admin-person-right-to-left", http.StatusOK, person(roles.Owner, store.Person{Account: layla.Account, Record: acme}, false)},
 	}
 }
 
-// peopleSamples are the pages where something is done about a person.
-func peopleSamples(s sampling) []sample {
+// actSamples are the pages where something is done about a person.
+func actSamples(s sampling) []sample {
 	now := s.now
-	const id = "01890a5d-ac96-774b-bcce-b302099a8057"
+	const id = samplePerson
 	acme := store.Edition{Key: "acme", Name: "Acme", Version: 7, State: idms.Active}
 	byRule := groups.Source{Kind: groups.FromAssociation, Record: "acme", By: "platform", Since: now.AddDate(0, -3, 0)}
 	byHand := groups.Source{Kind: groups.Manual, By: "grace", Since: now.AddDate(0, -1, 0)}
@@ -58,7 +78,7 @@ func peopleSamples(s sampling) []sample {
 	ada := store.Person{Account: users.Account{ID: id, State: users.Enabled, Profile: users.Profile{Username: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "Okafor"},
 		NameID: "ada@acme.example", Created: now.AddDate(-1, 0, 0), LastSeen: now.Add(-time.Minute)}, Record: acme,
 		Groups: []store.Membership{{Group: team, Sources: []groups.Source{byRule, byHand, bySync}}, {Group: groups.Group{Key: "staff", Name: "Staff"}, Sources: []groups.Source{bySync}}}}
-	grace := store.Person{Account: users.Account{ID: id, Profile: users.Profile{Username: strings.Repeat("wolfeschlegelstein", 8), FirstName: "ليلى", LastName: "حداد"}}, Record: store.Edition{Key: idms.LocalKey, Name: "Local people"}}
+	grace := store.Person{Account: users.Account{ID: id, Profile: users.Profile{Username: sampleUsername, FirstName: "ليلى", LastName: "حداد"}}, Record: store.Edition{Key: idms.LocalKey, Name: "Local people"}}
 	blocked := ada
 	blocked.Account.State = users.Blocked
 
@@ -94,7 +114,7 @@ func peopleSamples(s sampling) []sample {
 		People: []appliedPerson{applied}}
 	part := all
 	part.Applying, part.After, part.Totals.People = true, id, 2_500
-	applied.Login = below("logins", "EAETGN8VW2")
+	applied.Login = below("logins", sampleRefused)
 	part.People = []appliedPerson{applied}
 
 	return []sample{
