@@ -37,7 +37,7 @@ func (h *house) withDirectory(t *testing.T) (*demo.Directory, *directory.Sync) {
 	check(t, err)
 	file, problems := parse(text)
 	check(t, problems.Err())
-	_, err = h.store.Apply(context.Background(), file, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+	_, err = h.store.Apply(context.Background(), file, h.owner())
 	check(t, err)
 	return ldap, &directory.Sync{Store: h.store, Clock: h.clock, Log: errorsOf(t)}
 }
@@ -82,25 +82,11 @@ func begun(t *testing.T) (*house, *demo.Directory, *directory.Sync) {
 	h := newHouse(t, false)
 	ldap, sync := h.withDirectory(t)
 	first := h.sync(t, sync)
-	check(t, sync.Approve(t.Context(), demo.Umbrella, first.Hash, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}))
+	check(t, sync.Approve(t.Context(), demo.Umbrella, first.Hash, h.owner()))
 	if run := h.sync(t, sync); run.Outcome != store.RunApplied {
 		t.Fatalf("the first sync ended as %s", run.Outcome)
 	}
 	return h, ldap, sync
-}
-
-// pressAt submits the form at an address, with some fields typed over.
-func (p *person) pressAt(t *testing.T, action string, typed url.Values) {
-	t.Helper()
-	form := p.page.Find(`form[method="post"][action="` + action + `"]`).First()
-	if form.Length() == 0 {
-		t.Fatalf("%s: no form for %s:\n%s", p.at, action, p.text)
-	}
-	values := fields(form)
-	for name, value := range typed {
-		values[name] = value
-	}
-	p.post(t, action, values)
 }
 
 // authors are who did something to the record with the directory, newest first.
@@ -591,7 +577,7 @@ func TestTheListOfDirectoriesPutsWhatWaitsFirst(t *testing.T) {
 		record.Key, record.Name = fmt.Sprintf("a-%03d", i), fmt.Sprintf("A company %03d", i)
 		file.Records = append(file.Records, record)
 	}
-	_, err := h.store.Apply(t.Context(), file, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+	_, err := h.store.Apply(t.Context(), file, h.owner())
 	check(t, err)
 	p := h.administrator(t, "rita", roles.Reader)
 	p.open(t, "/admin/directory")

@@ -29,27 +29,6 @@ func (h *house) inGroup(t *testing.T, key string) string {
 	return strings.Join(said, "; ")
 }
 
-// pressButton posts the form of the first button with this text.
-func (p *person) pressButton(t *testing.T, text string, more url.Values) {
-	t.Helper()
-	button := p.page.Find(`main button:contains("` + text + `")`).First()
-	form := button.Closest("form")
-	if form.Length() != 1 {
-		t.Fatalf("%s: there is no button %q:\n%s", p.at, text, p.text)
-	}
-	values := url.Values{}
-	for _, input := range form.Find("input").EachIter() {
-		values.Set(input.AttrOr("name", ""), input.AttrOr("value", ""))
-	}
-	if name := button.AttrOr("name", ""); name != "" {
-		values.Set(name, button.AttrOr("value", ""))
-	}
-	for name := range more {
-		values.Set(name, more.Get(name))
-	}
-	p.post(t, form.AttrOr("action", ""), values)
-}
-
 func TestAGroupIsCreatedRenamedAndDeletedByItsName(t *testing.T) {
 	h := newHouse(t, false)
 	p := h.administrator(t, "edith", roles.Editor)

@@ -28,10 +28,6 @@ func (h *house) inFile(key string) *idms.Record {
 	return nil
 }
 
-func (h *house) anOwner() store.Author {
-	return store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
-}
-
 // repattern gives a rule another pattern.
 func repattern(t *testing.T, rule *rules.Rule, text string) {
 	t.Helper()
@@ -54,7 +50,7 @@ func TestAFailedLoginLeadsToTheVeryFieldS61(t *testing.T) {
 		t.Errorf("the vendors are %q", words)
 	}
 
-	_, err := h.store.DeleteRecord(t.Context(), demo.Acme, 1, h.anOwner(), store.How{})
+	_, err := h.store.DeleteRecord(t.Context(), demo.Acme, 1, h.owner(), store.How{})
 	check(t, err)
 	p.open(t, "/admin/logins/"+reference)
 	if p.status != http.StatusOK || p.page.Find(".change").Length() != 0 || p.page.Find(`a[href^="/admin/records/acme"]`).Length() != 0 {
@@ -245,7 +241,7 @@ func TestErasingAPersonAsksForTheUsername(t *testing.T) {
 
 func TestAnOwnerExemptsAPersonUntilAnEndS51(t *testing.T) {
 	h := newHouse(t, false)
-	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: "carla", Email: "carla@example.test"}, roles.None, h.anOwner())
+	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: "carla", Email: "carla@example.test"}, roles.None, h.owner())
 	check(t, err)
 	p := h.firstOwner(t)
 	address := "/admin/people/" + id + "/exemption"

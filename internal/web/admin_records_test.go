@@ -26,11 +26,6 @@ import (
 	"idms/internal/store"
 )
 
-// owner is an author who may do everything.
-func (h *house) owner() store.Author {
-	return store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
-}
-
 // rewrite saves a record anew, as somebody changed it.
 func (h *house) rewrite(t *testing.T, key string, change func(*idms.Record)) idms.Record {
 	t.Helper()
@@ -42,12 +37,6 @@ func (h *house) rewrite(t *testing.T, key string, change func(*idms.Record)) idm
 	record, err = h.store.Record(t.Context(), key)
 	check(t, err)
 	return record
-}
-
-// push posts the one form that goes to an address ending so.
-func (p *person) push(t *testing.T, ending string) {
-	t.Helper()
-	p.submit(t, p.page.Find(`form[action$="`+ending+`"]`), "")
 }
 
 // column is one column of the table on a page, each cell with its white space

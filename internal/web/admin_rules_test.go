@@ -19,53 +19,6 @@ import (
 	"idms/internal/store"
 )
 
-// fields are what a browser would send of a form.
-func fields(form *goquery.Selection) url.Values {
-	values := url.Values{}
-	form.Find("input, select, textarea").Each(func(_ int, one *goquery.Selection) {
-		name := one.AttrOr("name", "")
-		_, checked := one.Attr("checked")
-		switch kind := one.AttrOr("type", ""); {
-		case name == "":
-		case goquery.NodeName(one) == "select":
-			chosen := one.Find("option[selected]")
-			if chosen.Length() == 0 {
-				chosen = one.Find("option")
-			}
-			values.Add(name, chosen.First().AttrOr("value", ""))
-		case goquery.NodeName(one) == "textarea":
-			values.Add(name, one.Text())
-		case (kind == "checkbox" || kind == "radio") && !checked:
-		default:
-			values.Add(name, one.AttrOr("value", ""))
-		}
-	})
-	return values
-}
-
-// press uses a button of a form with some fields typed over; "-" unticks a box.
-func (p *person) press(t *testing.T, form, do string, typed url.Values) {
-	t.Helper()
-	found := p.page.Find(form)
-	if found.Length() != 1 {
-		t.Fatalf("%s: %d forms %s, want 1:\n%s", p.at, found.Length(), form, said(p))
-	}
-	values := fields(found)
-	for name, value := range typed {
-		values[name] = value
-		if len(value) == 1 && value[0] == "-" {
-			delete(values, name)
-		}
-	}
-	if do != "" {
-		if found.Find(`button[name="do"][value="`+do+`"]`).Length() != 1 {
-			t.Fatalf("%s: there is no button %s:\n%s", p.at, do, said(p))
-		}
-		values.Set("do", do)
-	}
-	p.post(t, found.AttrOr("action", ""), values)
-}
-
 const (
 	rulesForm  = "form#rules"
 	saveForm   = `form[action$="/save"]`
@@ -304,7 +257,7 @@ func TestTheLastOwnerIsNotLockedOutByARecordS44(t *testing.T) {
 	// The only owner comes through acme.
 	h.visitor(t).logIn(t, demo.Acme, "ada", "card")
 	id := h.account(t, demo.Acme, "ada")
-	check(t, h.store.AddMember(t.Context(), roles.Owner.Group(), id, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}))
+	check(t, h.store.AddMember(t.Context(), roles.Owner.Group(), id, h.owner()))
 	p := h.visitor(t)
 	p.logIn(t, demo.Acme, "ada", "card")
 	record := h.record(t, demo.Acme)
@@ -521,7 +474,7 @@ func TestTenThousandRulesStayUsable(t *testing.T) {
 		check(t, err)
 		record.Associations = append(record.Associations, groups.Association{Group: "platform", Rule: rules.Rule{Key: fmt.Sprintf("team-%05d", i), Attribute: "groups", Pattern: pattern}})
 	}
-	_, err := h.store.Apply(t.Context(), idms.File{Records: []idms.Record{record}}, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+	_, err := h.store.Apply(t.Context(), idms.File{Records: []idms.Record{record}}, h.owner())
 	check(t, err)
 	p := h.firstOwner(t)
 	p.open(t, acmesRules)

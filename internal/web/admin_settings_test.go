@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/PuerkitoBio/goquery"
 	"github.com/emersion/go-smtp"
 
 	"idms/internal/audit"
@@ -32,7 +31,7 @@ func (h *house) token(t *testing.T, name string) string {
 	t.Helper()
 	_, hash := tokens.New()
 	kept, err := h.store.CreateToken(t.Context(), tokens.Token{Name: name, Role: roles.Reader, Expires: h.clock().Add(time.Hour)}, hash,
-		store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+		h.owner())
 	check(t, err)
 	return kept.ID
 }
@@ -265,20 +264,6 @@ func TestATokenIsShownOnceAndRevokedByItsName(t *testing.T) {
 	}
 }
 
-// typedSettings is the form of the settings as it is shown, with some typed over.
-func typedSettings(p *person, over url.Values) url.Values {
-	values := url.Values{}
-	p.page.Find(`form[action="/admin/settings"] input`).Each(func(_ int, input *goquery.Selection) {
-		if input.AttrOr("type", "") != "checkbox" {
-			values.Set(input.AttrOr("name", ""), input.AttrOr("value", ""))
-		}
-	})
-	for name := range over {
-		values.Set(name, over.Get(name))
-	}
-	return values
-}
-
 func TestSettingsAreAdjustedWhereTheConfigurationLeavesThem(t *testing.T) {
 	h := newHouse(t, false, configured("IDMS_SESSION__ELEVATION=30m"))
 	p := h.firstOwner(t)
@@ -286,17 +271,17 @@ func TestSettingsAreAdjustedWhereTheConfigurationLeavesThem(t *testing.T) {
 	if p.page.Find("#f-session-elevation").Length() != 0 || !strings.Contains(p.page.Find(".settings").Text(), "set by the environment") {
 		t.Errorf("what the environment sets is not marked:\n%s", p.text)
 	}
-	stale := typedSettings(p, url.Values{"portal_name": {"Theirs"}})
-	p.post(t, "/admin/settings", typedSettings(p, url.Values{"session.length": {"1y"}, "retention.unverified": {"-1"}}))
+	stale := over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"portal_name": {"Theirs"}})
+	p.post(t, "/admin/settings", over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"session.length": {"1y"}, "retention.unverified": {"-1"}}))
 	if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-session-length-problem, #f-retention-unverified-problem").Length() != 2 || p.page.Find("#f-session-length").AttrOr("value", "") != "1y" {
 		t.Errorf("a refused form: %d\n%s", p.status, p.text)
 	}
-	p.post(t, "/admin/settings", typedSettings(p, url.Values{"session.length": {"1h"}, "session.idle": {"2h30m"}, "retention.unverified": {"10000"}}))
+	p.post(t, "/admin/settings", over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"session.length": {"1h"}, "session.idle": {"2h30m"}, "retention.unverified": {"10000"}}))
 	if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-session-idle-problem").Length() != 1 {
 		t.Errorf("an idle time longer than the session: %d\n%s", p.status, p.text)
 	}
 	// What the configuration sets is not taken from a form that names it.
-	p.post(t, "/admin/settings", typedSettings(p, url.Values{"session.length": {"3h"}, "session.idle": {""}, "portal_name": {"Wolkenportal <b>"}, "session.elevation": {"9h"}}))
+	p.post(t, "/admin/settings", over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"session.length": {"3h"}, "session.idle": {""}, "portal_name": {"Wolkenportal <b>"}, "session.elevation": {"9h"}}))
 	if p.at.Path != "/admin/settings" || p.status != http.StatusOK || p.page.Find(".notice").Text() == "" {
 		t.Fatalf("saving leads to %s, %d:\n%s", p.at, p.status, p.text)
 	}
@@ -334,14 +319,14 @@ func TestAShorterRetentionSaysWhatItRemovesAndAsks(t *testing.T) {
 	h.wait(48 * time.Hour)
 	p := h.firstOwner(t)
 	p.open(t, "/admin/settings")
-	p.post(t, "/admin/settings", typedSettings(p, url.Values{"retention.traces": {"1d"}}))
+	p.post(t, "/admin/settings", over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"retention.traces": {"1d"}}))
 	if p.status != http.StatusUnprocessableEntity || !strings.Contains(p.page.Find("#f-agreed").Text(), "1 logins that are explained") {
 		t.Fatalf("it does not ask: %d\n%s", p.status, p.text)
 	}
 	if kept, err := h.store.Settings(t.Context()); err != nil || len(kept.Adjusted) != 0 {
 		t.Errorf("it is saved already: %v, %v", kept, err)
 	}
-	p.post(t, "/admin/settings", typedSettings(p, url.Values{"agreed": {"yes"}}))
+	p.post(t, "/admin/settings", over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"agreed": {"yes"}}))
 	if kept, err := h.store.Settings(t.Context()); err != nil || kept.Adjusted["retention.traces"] != "1d" {
 		t.Errorf("agreed, and not saved: %v, %v\n%s", kept, err, p.text)
 	}

@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,61 +29,6 @@ import (
 	"idms/internal/saml"
 	"idms/internal/store"
 )
-
-// fill sends a form as a browser does, with some fields typed over, some files
-// chosen, and the button that says so.
-func (p *person) fill(t *testing.T, css string, typed url.Values, files map[string][]byte) {
-	t.Helper()
-	form := p.page.Find(css)
-	if form.Length() != 1 {
-		t.Fatalf("%s: %d forms for %s, want 1:\n%s", p.at, form.Length(), css, p.text)
-	}
-	values := url.Values{}
-	form.Find("input, textarea, select").Each(func(_ int, field *goquery.Selection) {
-		name, value := field.AttrOr("name", ""), field.AttrOr("value", "")
-		switch goquery.NodeName(field) {
-		case "textarea":
-			value = strings.TrimPrefix(field.Text(), "\n")
-		case "select":
-			chosen := field.Find("option[selected]")
-			if chosen.Length() == 0 {
-				chosen = field.Find("option").First()
-			}
-			value = chosen.AttrOr("value", "")
-		}
-		_, checked := field.Attr("checked")
-		if kind := field.AttrOr("type", ""); kind == "file" || kind == "checkbox" && !checked {
-			return
-		}
-		values.Set(name, strings.ReplaceAll(value, "\n", "\r\n"))
-	})
-	for name := range typed {
-		values.Set(name, typed.Get(name))
-	}
-	if form.AttrOr("enctype", "") != "multipart/form-data" {
-		p.post(t, form.AttrOr("action", ""), values)
-		return
-	}
-	var body bytes.Buffer
-	parts := multipart.NewWriter(&body)
-	for name := range values {
-		check(t, parts.WriteField(name, values.Get(name)))
-	}
-	form.Find(`input[type="file"]`).Each(func(_ int, field *goquery.Selection) {
-		name, file := field.AttrOr("name", ""), ""
-		if files[name] != nil {
-			file = "a \"file\".png"
-		}
-		part, err := parts.CreateFormFile(name, file) // browsers send the empty choice too
-		check(t, err)
-		_, err = part.Write(files[name])
-		check(t, err)
-	})
-	check(t, parts.Close())
-	p.cookies = nil
-	response, err := p.Post(p.absolute(form.AttrOr("action", "")), parts.FormDataContentType(), &body)
-	p.show(t, response, err)
-}
 
 // value is what a field of the page holds.
 func (p *person) value(path string) string {
@@ -386,7 +330,7 @@ func TestAnEditorHasNoAddressAskedForARecordThatMakesAdministrators(t *testing.T
 	pattern, err := rules.ParsePattern("^admins$", rules.Options{})
 	check(t, err)
 	record.Associations = []groups.Association{{Rule: rules.Rule{Key: "admins", Attribute: "groups", Pattern: pattern}, Group: roles.Owner.Group()}}
-	_, err = h.store.Apply(t.Context(), idms.File{Records: []idms.Record{record}}, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+	_, err = h.store.Apply(t.Context(), idms.File{Records: []idms.Record{record}}, h.owner())
 	check(t, err)
 
 	p := h.administrator(t, "edith", roles.Editor)

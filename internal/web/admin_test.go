@@ -19,7 +19,7 @@ import (
 // administrator logs a local person of a role in.
 func (h *house) administrator(t *testing.T, username string, role roles.Role) *person {
 	t.Helper()
-	by := store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
+	by := h.owner()
 	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: username, Email: username + "@example.test"}, role, by)
 	check(t, err)
 	token, err := h.flow.PasswordAddress(t.Context(), id, by)
@@ -317,29 +317,6 @@ func TestAStrangerComesBackFromTheDoorToTheAdministratorsPage(t *testing.T) {
 	if p.at.RequestURI() != "/admin/people?q=a" || p.status != http.StatusOK {
 		t.Errorf("the door leads to %s, %d", p.at, p.status)
 	}
-}
-
-// submitTyped is submit with some fields typed over.
-func (p *person) submitTyped(t *testing.T, form *goquery.Selection, typed url.Values) {
-	t.Helper()
-	values := url.Values{}
-	form.Find("input").Each(func(_ int, input *goquery.Selection) {
-		values.Set(input.AttrOr("name", ""), input.AttrOr("value", ""))
-	})
-	for name := range typed {
-		values.Set(name, typed.Get(name))
-	}
-	p.post(t, form.AttrOr("action", ""), values)
-}
-
-// submitWith types into one field of a form that asks by GET.
-func (p *person) submitWith(t *testing.T, css, field, value string) {
-	t.Helper()
-	form := p.page.Find(css)
-	if form.Length() != 1 || form.AttrOr("method", "") != "get" {
-		t.Fatalf("%s: no such form: %s", p.at, css)
-	}
-	p.open(t, form.AttrOr("action", "")+"?"+url.Values{field: {value}}.Encode())
 }
 
 // Every route of administrators, asked by everybody there is. The list is the one

@@ -24,6 +24,7 @@ import (
 	"idms/internal/fetch"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/roles"
 	"idms/internal/saml"
 	"idms/internal/secret"
 	"idms/internal/store"
@@ -53,6 +54,11 @@ func (h *house) clock() time.Time {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	return h.now
+}
+
+// owner is an author who may do everything.
+func (h *house) owner() store.Author {
+	return store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
 }
 
 // wait lets time pass.
@@ -219,22 +225,6 @@ func (p *person) show(t *testing.T, response *http.Response, err error) {
 	p.at, p.status, p.header, p.text = response.Request.URL, response.StatusCode, response.Header, string(text)
 	p.page, err = goquery.NewDocumentFromReader(strings.NewReader(p.text))
 	check(t, err)
-}
-
-// submit uses a button of a form, as a browser without scripts would.
-func (p *person) submit(t *testing.T, form *goquery.Selection, button string) {
-	t.Helper()
-	if form.Length() != 1 {
-		t.Fatalf("%s: %d forms, want 1:\n%s", p.at, form.Length(), p.text)
-	}
-	values := url.Values{}
-	form.Find("input").Each(func(_ int, input *goquery.Selection) {
-		values.Add(input.AttrOr("name", ""), input.AttrOr("value", ""))
-	})
-	if used := form.Find(`button[value="` + button + `"]`); used.Length() == 1 {
-		values.Add(used.AttrOr("name", ""), button)
-	}
-	p.post(t, form.AttrOr("action", ""), values)
 }
 
 // follow opens the address of a link.

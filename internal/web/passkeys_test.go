@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -175,7 +174,7 @@ func (p *person) staysOut(t *testing.T, what string) {
 // localPerson makes a local person who logs in with ownersPassword.
 func (h *house) localPerson(t *testing.T, username string, role roles.Role) (userID string, p *person) {
 	t.Helper()
-	by := store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
+	by := h.owner()
 	userID, err := h.store.CreateLocal(t.Context(), users.Profile{Username: username, Email: username + "@example.test"}, role, by)
 	check(t, err)
 	token, err := h.flow.PasswordAddress(t.Context(), userID, by)
@@ -183,13 +182,6 @@ func (h *house) localPerson(t *testing.T, username string, role roles.Role) (use
 	p = h.visitor(t)
 	p.post(t, h.base+"/door/choose/"+token, url.Values{"password": {ownersPassword}})
 	return userID, p
-}
-
-func (h *house) count(t *testing.T, action audit.Action) (events []audit.Event) {
-	t.Helper()
-	list, _, err := h.store.Events(context.Background(), store.EventFilter{Action: action}, "", 100)
-	check(t, err)
-	return list
 }
 
 func TestAPasskeyAloneIsBothFactors(t *testing.T) {
@@ -232,7 +224,7 @@ func TestAPasskeyAloneIsBothFactors(t *testing.T) {
 	if r.badge() != "Full Access" || !strings.Contains(r.text, "You logged in with a passkey.") {
 		t.Errorf("a passkey gives %q:\n%s", r.badge(), r.text)
 	}
-	if uses := h.count(t, audit.BackDoorUsed); len(uses) != 3 || !uses[0].Alarm || len(uses[0].Changes) != 1 {
+	if uses := h.events(t, audit.BackDoorUsed); len(uses) != 3 || !uses[0].Alarm || len(uses[0].Changes) != 1 {
 		t.Errorf("the audit trail has %+v", uses)
 	}
 
@@ -368,7 +360,7 @@ func TestAPasskeysAnswerIsBelievedInNothing(t *testing.T) {
 			q.staysOut(t, "a body that begins "+text[:min(len(text), 20)])
 		}
 	})
-	if copies := h.count(t, audit.PasskeyCopied); len(copies) != 0 {
+	if copies := h.events(t, audit.PasskeyCopied); len(copies) != 0 {
 		t.Errorf("hostile answers are alarms about copies: %+v", copies)
 	}
 }
@@ -383,12 +375,12 @@ func TestAPasskeyWhoseCounterFellIsRefusedWithAnAlarm(t *testing.T) {
 	}{{0, true}, {0, true}, {5, true}, {5, false}, {4, false}, {0, false}, {4_294_967_295, true}} {
 		key.counter = tt.counter
 		p := h.atPasskey(t)
-		before := len(h.count(t, audit.PasskeyCopied))
+		before := len(h.events(t, audit.PasskeyCopied))
 		key.answer(t, p, answer{})
 		if in := p.session() != ""; in != tt.in {
 			t.Errorf("counter %d: let in %v", tt.counter, in)
 		}
-		copies := h.count(t, audit.PasskeyCopied)
+		copies := h.events(t, audit.PasskeyCopied)
 		if alarmed := len(copies) > before; alarmed == tt.in || alarmed && !copies[0].Alarm {
 			t.Errorf("counter %d: %+v", tt.counter, copies)
 		}
@@ -489,7 +481,7 @@ func TestPasskeysAreFewAndTheirPersonsOwn(t *testing.T) {
 		t.Errorf("one passkey too many: %d\n%s", p.status, p.text)
 	}
 
-	check(t, h.store.RemoveSecondFactors(t.Context(), id, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}))
+	check(t, h.store.RemoveSecondFactors(t.Context(), id, h.owner()))
 	theirs.counter++
 	q := h.atPasskey(t)
 	theirs.answer(t, q, answer{})
@@ -520,7 +512,7 @@ func TestAPersonChangesTheirOwnPassword(t *testing.T) {
 	elsewhere.post(t, h.base+"/door", url.Values{"username": {"grace"}, "password": {ownersPassword}})
 	has, err := h.store.Credential(t.Context(), "grace")
 	check(t, err)
-	address, err := h.flow.PasswordAddress(t.Context(), has.Account.ID, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+	address, err := h.flow.PasswordAddress(t.Context(), has.Account.ID, h.owner())
 	check(t, err)
 
 	p.post(t, "/security/password", url.Values{"password": {ownersPassword}, "chosen": {"short"}})
@@ -550,7 +542,7 @@ func TestAPersonChangesTheirOwnPassword(t *testing.T) {
 			t.Errorf("%q lets in: %v", password, got)
 		}
 	}
-	if events := h.count(t, audit.PasswordChanged); len(events) != 2 {
+	if events := h.events(t, audit.PasswordChanged); len(events) != 2 {
 		t.Errorf("the audit trail has %+v", events)
 	}
 
