@@ -13,7 +13,6 @@ import (
 
 	"idms/internal/demo"
 	"idms/internal/roles"
-	"idms/internal/store"
 	"idms/internal/users"
 	"idms/internal/web"
 	"idms/test/browser"
@@ -22,7 +21,7 @@ import (
 // enter lets a local person of a role into a tab, by their one-time address.
 func (h *house) enter(t *testing.T, tab *browser.Browser, username string, role roles.Role) {
 	t.Helper()
-	by := store.Author{Role: roles.Owner, Who: "test", Now: h.clock()}
+	by := h.owner()
 	id, err := h.store.CreateLocal(t.Context(), users.Profile{Username: username, Email: username + "@example.test"}, role, by)
 	check(t, err)
 	token, err := h.flow.PasswordAddress(t.Context(), id, by)
