@@ -91,7 +91,13 @@ func (f *Flow) knock(ctx context.Context, knock Knock) (Opened, error) {
 		if used, err := second.use(tx, who.Account.ID); err != nil || !used {
 			return cmp.Or(err, errStaysOut)
 		}
-		if alone, err := tx.ForgetFailures(who.Account.ID, who.Failures); err != nil || !alone {
+		// Before a passkey has answered, nothing is forgotten: wrong codes would be free
+		// to whoever has the password and asks for a passkey after each few.
+		alone := tx.ForgetFailures
+		if len(second.passkeys) > 0 {
+			alone = tx.SameFailures
+		}
+		if alone, err := alone(who.Account.ID, who.Failures); err != nil || !alone {
 			return cmp.Or(err, errStaysOut)
 		}
 		if len(second.passkeys) > 0 {
@@ -367,7 +373,7 @@ func (f *Flow) Factors(ctx context.Context, who Visitor) (Factors, error) {
 	}
 	open, _, err := f.Store.Sessions(ctx, store.SessionFilter{User: who.Account.ID}, f.Clock(), "", maxOwnSessions)
 	factors := Factors{Authenticator: has.Authenticator != "", Recoveries: has.Recoveries, Passkeys: has.Passkeys,
-		Proved: !has.SecondFactor() || who.Session.Level == console.Full}
+		Proved: provedAll(who.Session, has)}
 	for _, one := range open {
 		factors.Sessions = append(factors.Sessions, one.Session)
 	}
@@ -392,7 +398,7 @@ func (f *Flow) AddAuthenticator(ctx context.Context, token, password, secret, co
 	if !ok {
 		return nil, fault.New(fault.Invalid, "This is not the code that the app shows for this secret. Scan it again, and type the six digits before they change.")
 	}
-	if err := f.provesPassword(ctx, has, password, now); err != nil {
+	if err := f.provesPassword(ctx, has, password, true, now); err != nil {
 		return nil, err
 	}
 	codes, hashes := door.NewRecoveryCodes()
@@ -411,15 +417,16 @@ func (f *Flow) RemoveAuthenticator(ctx context.Context, token, password string) 
 		return err
 	}
 	now := f.Clock()
-	if err := f.provesPassword(ctx, has, password, now); err != nil {
+	if err := f.provesPassword(ctx, has, password, true, now); err != nil {
 		return err
 	}
 	return f.Store.SetAuthenticator(ctx, has.Account.ID, "", 0, nil, store.Author{Now: now})
 }
 
 // provesPassword is nil when the password is the person's, and nobody has failed
-// with another one meanwhile. Wrong ones count as they do at the door.
-func (f *Flow) provesPassword(ctx context.Context, has store.Credential, password string, now time.Time) error {
+// with another one meanwhile. Wrong ones count as they do at the door; with whole, in a
+// session that was opened with all that the person has, they are forgotten.
+func (f *Flow) provesPassword(ctx context.Context, has store.Credential, password string, whole bool, now time.Time) error {
 	if now.Before(has.Failed.Add(door.Wait(has.Failures))) {
 		return errStaysOut
 	}
@@ -431,8 +438,12 @@ func (f *Flow) provesPassword(ctx context.Context, has store.Credential, passwor
 		return f.staysOut(ctx, has, Knock{}, now)
 	}
 	return f.Store.InTx(ctx, func(tx *store.Tx) error {
-		alone, err := tx.ForgetFailures(has.Account.ID, has.Failures)
-		if err == nil && !alone {
+		alone := tx.SameFailures
+		if whole {
+			alone = tx.ForgetFailures
+		}
+		same, err := alone(has.Account.ID, has.Failures)
+		if err == nil && !same {
 			err = errStaysOut
 		}
 		return err

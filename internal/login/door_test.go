@@ -239,6 +239,66 @@ func TestGuessingSlowsAnAccountDownAndLocksNobodyOutForGood(t *testing.T) {
 	}
 }
 
+// Whoever has stolen a password must not get rid of their wrong codes by asking for
+// the passkey in between, which they do not have.
+func TestS52APasswordAloneForgivesNoWrongCodes(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		id := h.local("ada.l", roles.Owner)
+		made, err := door.NewAuthenticator("Portal", "ada.l")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, hashes := door.NewRecoveryCodes()
+		by := store.Author{Who: "ada.l", Now: *h.now}
+		if err := h.store.SetAuthenticator(t.Context(), id, made.Secret, 0, hashes, by); err != nil {
+			t.Fatal(err)
+		}
+		key := store.Passkey{Passkey: door.Passkey{Credential: []byte("credential"), Key: []byte("key")}, Host: "portal.example", Name: "Telephone"}
+		if _, err := h.store.AddPasskey(t.Context(), id, key, nil, by); err != nil {
+			t.Fatal(err)
+		}
+		party, _ := door.PartyAt("Portal", "https://portal.example")
+		asked := 0
+		for range 4 {
+			for range 3 {
+				if _, err := h.knock("ada.l", password, "000000"); fault.KindOf(err) != fault.Denied {
+					t.Fatalf("a wrong code: %v", err)
+				}
+			}
+			opened, err := h.Knock(t.Context(), login.Knock{Username: "ada.l", Password: password, Party: party})
+			if err == nil && opened.Second != nil {
+				asked++
+			}
+		}
+		who, err := h.store.CredentialOf(t.Context(), id)
+		if err != nil || who.Failures <= 5 || asked == 0 || asked == 4 {
+			t.Errorf("after twelve wrong codes there are %d failures, and the passkey was asked for %d times: %v", who.Failures, asked, err)
+		}
+
+		// Nor by giving themselves the same password in a session that a one-time address opened.
+		h.wait(door.Wait(who.Failures))
+		token, err := h.PasswordAddress(t.Context(), id, store.Author{Role: roles.Owner, Who: "test", Now: *h.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket, _, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := h.knock("ada.l", password, "000000"); fault.KindOf(err) != fault.Denied {
+				t.Fatalf("a wrong code: %v", err)
+			}
+		}
+		if _, err := h.ChangePassword(t.Context(), ticket.Value, password, password+" again"); err != nil {
+			t.Fatal(err)
+		}
+		if who, err := h.store.CredentialOf(t.Context(), id); err != nil || who.Failures != 3 {
+			t.Errorf("after another password there are %d failures: %v", who.Failures, err)
+		}
+	})
+}
+
 func TestGuessesMadeAtOnceAreNotFree(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *house) {
 		h.owner()

@@ -129,6 +129,10 @@ func (f *Flow) knockWithPasskey(ctx context.Context, touch Touch) (Ticket, error
 		why := "You logged in with a passkey."
 		if !alone {
 			why = "You logged in with a password and a passkey."
+			// Those before the login; where there are others by now, they go on counting.
+			if _, err := tx.ForgetFailures(who.Account.ID, who.Failures); err != nil {
+				return err
+			}
 		}
 		changes := []audit.Change{{Field: "passkey", To: passkey.ID}}
 		if err := tx.Audit(entered(who, touch.Address, changes, now)); err != nil {
@@ -200,7 +204,7 @@ func (f *Flow) OfferPasskey(ctx context.Context, token, password, name string, p
 		return Ceremony{}, problems, nil
 	}
 	now := f.Clock()
-	if err := f.provesPassword(ctx, has, password, now); err != nil {
+	if err := f.provesPassword(ctx, has, password, true, now); err != nil {
 		return Ceremony{}, nil, err
 	}
 	ticket, kept, hash := f.ceremony(store.MakePasskey, has.Account.ID, now)
@@ -258,7 +262,7 @@ func (f *Flow) RemovePasskey(ctx context.Context, token, password, id string) er
 		return err
 	}
 	now := f.Clock()
-	if err := f.provesPassword(ctx, has, password, now); err != nil {
+	if err := f.provesPassword(ctx, has, password, true, now); err != nil {
 		return err
 	}
 	return f.Store.RemovePasskey(ctx, has.Account.ID, id, store.Author{Now: now})
@@ -276,7 +280,7 @@ func (f *Flow) NewRecoveryCodes(ctx context.Context, token, password string) (co
 		return nil, errNoFactor
 	}
 	now := f.Clock()
-	if err := f.provesPassword(ctx, has, password, now); err != nil {
+	if err := f.provesPassword(ctx, has, password, true, now); err != nil {
 		return nil, err
 	}
 	codes, hashes := door.NewRecoveryCodes()
@@ -299,7 +303,7 @@ func (f *Flow) ChangePassword(ctx context.Context, token, password, chosen strin
 		return problems, nil
 	}
 	now := f.Clock()
-	if err := f.provesPassword(ctx, has, password, now); err != nil {
+	if err := f.provesPassword(ctx, has, password, provedAll(visit.Session, has), now); err != nil {
 		return nil, err
 	}
 	kept, err := f.passwords.Hash(ctx, chosen)
@@ -324,8 +328,14 @@ func (f *Flow) EndOther(ctx context.Context, token, id string) error {
 // have to take it away.
 func (f *Flow) mayChangeFactors(ctx context.Context, token string) (store.Credential, error) {
 	visit, has, err := f.local(ctx, token)
-	if err == nil && has.SecondFactor() && visit.Session.Level < console.Full {
+	if err == nil && !provedAll(visit.Session, has) {
 		err = errProveFirst
 	}
 	return has, err
+}
+
+// provedAll is true of a session that was opened with the second factor, where its
+// person has one.
+func provedAll(of session.Session, has store.Credential) bool {
+	return !has.SecondFactor() || of.Level == console.Full
 }

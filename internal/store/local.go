@@ -316,9 +316,13 @@ func (s *Store) SetPassword(ctx context.Context, userID, hash string, by Author)
 // setPassword keeps one session, when its person has changed the password in it.
 func (tx *Tx) setPassword(userID, hash, keep string, by Author) error {
 	row := credentialRow{UserID: userID, PasswordHash: hash, Changed: micros(by.Now)}
+	written := []string{"password_hash", "failures", "failed", "changed"}
+	if keep != "" { // whoever has changed it knew the former one, and has proved no more by that
+		written = []string{"password_hash", "changed"}
+	}
 	err := tx.db.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "user_id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"password_hash", "failures", "failed", "changed"}),
+		DoUpdates: clause.AssignmentColumns(written),
 	}).Create(&row).Error
 	if err != nil {
 		return wrap(err, "keep a password")
@@ -419,6 +423,13 @@ func (tx *Tx) UseStep(userID string, step int64) (bool, error) {
 func (tx *Tx) ForgetFailures(userID string, seen int) (bool, error) {
 	done := tx.db.Exec("UPDATE credentials SET failures = 0 WHERE user_id = ? AND failures = ?", userID, seen)
 	return done.RowsAffected == 1, wrap(done.Error, "forget failures")
+}
+
+// SameFailures is ForgetFailures without forgetting them: for who has proved a part of
+// what they must.
+func (tx *Tx) SameFailures(userID string, seen int) (bool, error) {
+	done := tx.db.Exec("UPDATE credentials SET failures = failures WHERE user_id = ? AND failures = ?", userID, seen)
+	return done.RowsAffected == 1, wrap(done.Error, "look at failures")
 }
 
 // maxExemptionReason bounds a reason, in characters.
