@@ -35,6 +35,7 @@ var (
 	errNoParty      = fault.New(fault.Conflict, "There are no passkeys at this address: they need a host name, and this is a number.")
 	errPasskeyStays = fault.New(fault.Denied, "This passkey does not let you in. Try another one, or log in with your password.")
 	errProveFirst   = fault.New(fault.Denied, "You have a second factor, and this session was opened without it. Log in with it first. If it is lost, whoever runs this service can take it away.")
+	errProveShut    = fault.New(fault.Denied, "You have a second factor, and this session was opened without it. The door where you would log in with it is shut: on the server, idms admin set --back-door open opens it, and idms admin unlock --without-second-factor takes a lost one away.")
 	errNoFactor     = fault.New(fault.Conflict, "Set up a passkey or an authenticator app first: recovery codes stand in for one of these.")
 )
 
@@ -332,6 +333,24 @@ func (f *Flow) mayChangeFactors(ctx context.Context, token string) (store.Creden
 		err = errProveFirst
 	}
 	return has, err
+}
+
+// MayAdminister is nil for a visitor whose session may use their role: of a local
+// person who has a second factor, one that was opened with it (S52). Otherwise it is
+// fault.Denied: whoever got hold of a one-time address must not get to make themselves
+// an owner.
+func (f *Flow) MayAdminister(ctx context.Context, who Visitor) error {
+	if !who.Local || who.Session.Level == console.Full {
+		return nil
+	}
+	has, err := f.Store.CredentialOf(ctx, who.Account.ID)
+	switch {
+	case err != nil || provedAll(who.Session, has):
+		return err
+	case f.Store.Current(ctx).DoorShut:
+		return errProveShut
+	}
+	return errProveFirst
 }
 
 // provedAll is true of a session that was opened with the second factor, where its

@@ -56,6 +56,9 @@ func (s *Site) administered(route adminRoute) echo.HandlerFunc {
 		if !who.Role.May(route.need) {
 			return fault.New(fault.Denied, "This needs the role %s, and yours is %s. An owner can change that.", route.need, who.Role)
 		}
+		if err := s.Flow.MayAdminister(c.Request().Context(), who); err != nil {
+			return err
+		}
 		return route.handle(s, c, who)
 	}
 }

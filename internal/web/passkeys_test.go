@@ -20,6 +20,7 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/door"
+	"idms/internal/fault"
 	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/users"
@@ -257,6 +258,46 @@ func TestAPasskeyAloneIsBothFactors(t *testing.T) {
 	u.open(t, "/")
 	if u.badge() != "Restricted" {
 		t.Errorf("the recovery codes outlived the last second factor: %q", u.badge())
+	}
+}
+
+// S52: a one-time address may have come to somebody else, by a letter for instance.
+// Whom it lets in is no administrator before the second factor, where there is one.
+func TestS52NobodyAdministersWithoutTheSecondFactorThatTheyHave(t *testing.T) {
+	h := newHouseAt(t, false, "localhost")
+	p := h.firstOwner(t)
+	p.open(t, "/admin/administrators")
+	if p.status != http.StatusOK {
+		t.Fatalf("an owner who has no second factor: %d", p.status)
+	}
+	var key device
+	key.makes(t, p, ownersPassword, "Telephone")
+	who, err := h.store.Credential(t.Context(), "grace")
+	check(t, err)
+	token, err := h.flow.PasswordAddress(t.Context(), who.Account.ID, store.Author{Role: roles.Owner, Who: "test", Now: h.clock()})
+	check(t, err)
+	q := h.visitor(t)
+	q.post(t, h.base+"/door/choose/"+token, url.Values{"password": {ownersPassword}})
+	if q.session() == "" {
+		t.Fatalf("the address does not let in: %d\n%s", q.status, q.text)
+	}
+	for _, path := range []string{"/admin/logins", "/admin/administrators", "/admin/tokens"} {
+		q.open(t, path)
+		if q.status != http.StatusForbidden || !strings.Contains(q.text, "second factor") {
+			t.Errorf("%s: %d\n%s", path, q.status, q.page.Find("main").Text())
+		}
+	}
+	q.post(t, h.base+"/admin/administrators/invite", url.Values{"username": {"mallory"}, "email": {"m@example.test"}, "role": {"owner"}})
+	if _, err := h.store.Credential(t.Context(), "mallory"); q.status != http.StatusForbidden || fault.KindOf(err) != fault.NotFound {
+		t.Errorf("inviting an owner: %d, %v", q.status, err)
+	}
+
+	key.counter = 1
+	r := h.atPasskey(t)
+	key.answer(t, r, answer{})
+	r.open(t, "/admin/administrators")
+	if r.status != http.StatusOK {
+		t.Errorf("with the passkey: %d\n%s", r.status, r.text)
 	}
 }
 
