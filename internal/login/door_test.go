@@ -572,6 +572,48 @@ func TestS44NoChangeTakesTheLastOwnerAway(t *testing.T) {
 	})
 }
 
+// Behind a shut door a password lets nobody in, so it does not make up for the last
+// owner who comes through a provider.
+func TestS44WithAShutDoorTheLastOwnerWhoComesThroughAProviderStays(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		h.saveAs(roles.Owner, adminRecord)
+		var b browser
+		h.logIn(&b)
+		ada := h.visitor(&b).Account.ID
+		grace := h.local("grace", roles.Owner)
+		owner := store.Author{Role: roles.Owner, Who: "test", Now: *h.now}
+		if err := h.store.SetSettings(t.Context(), store.Settings{DoorShut: true}, owner); err != nil {
+			t.Fatal(err)
+		}
+		refused := func(what string, err error) {
+			t.Helper()
+			if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "door is shut") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		disable := func(r *idms.Record) { r.State = idms.Disabled }
+		refused("her record is switched off", h.trySave(roles.Owner, adminRecord, disable))
+		_, err := h.store.Block(t.Context(), ada, owner)
+		refused("she is blocked", err)
+		_, err = h.store.ErasePerson(t.Context(), ada, h.visitor(&b).Account.Username, owner)
+		refused("she is erased", err)
+
+		if err := h.store.SetSettings(t.Context(), store.Settings{}, owner); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.trySave(roles.Owner, adminRecord, disable); err != nil {
+			t.Errorf("at an open door: %v", err)
+		}
+		// Who has shut the door behind all owners is still kept from taking the last one away.
+		if err := h.store.SetSettings(t.Context(), store.Settings{DoorShut: true}, owner); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.store.SetRole(t.Context(), grace, roles.Editor, owner); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("the last owner behind a shut door: %v", err)
+		}
+	})
+}
+
 func TestS44ApplyingTheRulesNowKeepsTheLastOwner(t *testing.T) {
 	h := onSQLite(t)
 	h.saveAs(roles.Owner, adminRecord)

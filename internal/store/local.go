@@ -239,17 +239,34 @@ const ableOwners = `SELECT count(DISTINCT u.id) FROM users u
 	LEFT JOIN credentials c ON c.user_id = u.id
 	WHERE u.state IN ('', 'enabled') AND r.state = 'active' AND (r.key <> ? OR c.password_hash <> '')`
 
-// ableOwners are the usernames of the first few of them.
-func (tx *Tx) ableOwners() (names []string, err error) {
+// withoutAPassword narrows ableOwners to those whom a shut back door does not keep out.
+const withoutAPassword = " AND (r.key <> '" + idms.LocalKey + `' OR NOT EXISTS
+	(SELECT 1 FROM settings s WHERE s.name = '` + doorShutSetting + "' AND s.value = 'true'))"
+
+// owners are those who can log in, the usernames of the first few.
+type owners struct {
+	names []string
+	// behind is true when the back door is shut, and all of them are behind it: nobody
+	// comes in before idms admin unlock.
+	behind bool
+}
+
+func (tx *Tx) ableOwners() (owners, error) {
 	query := strings.Replace(ableOwners, "count(DISTINCT u.id)", "DISTINCT u.id, u.username", 1)
-	var rows []struct{ ID, Username string }
-	if err := tx.db.Raw(query+" ORDER BY u.id LIMIT 3", roles.Owner.Group(), idms.LocalKey).Scan(&rows).Error; err != nil {
-		return nil, wrap(err, "find the owners")
+	var found owners
+	for _, narrowed := range []string{withoutAPassword, ""} {
+		var rows []struct{ ID, Username string }
+		if err := tx.db.Raw(query+narrowed+" ORDER BY u.id LIMIT 3", roles.Owner.Group(), idms.LocalKey).Scan(&rows).Error; err != nil {
+			return owners{}, wrap(err, "find the owners")
+		}
+		for _, row := range rows {
+			found.names = append(found.names, row.Username)
+		}
+		if found.behind = narrowed == "" && len(rows) > 0; len(rows) > 0 {
+			break
+		}
 	}
-	for _, row := range rows {
-		names = append(names, row.Username)
-	}
-	return names, nil
+	return found, nil
 }
 
 // lastOwner is true when nobody but this person is an owner who can log in, until
@@ -258,7 +275,7 @@ func (tx *Tx) lastOwner(userID string) (bool, error) {
 	if err := tx.lockOwners(); err != nil {
 		return false, err
 	}
-	others, err := tx.count(ableOwners+" AND u.id <> ?", roles.Owner.Group(), idms.LocalKey, userID)
+	others, err := tx.count(ableOwners+withoutAPassword+" AND u.id <> ?", roles.Owner.Group(), idms.LocalKey, userID)
 	return others == 0, err
 }
 
@@ -285,15 +302,18 @@ var ErrLastOwner = errors.New("store: nobody could administer idms")
 
 // stillAnOwner is the second half of keepingAnOwner, for who knows the first. It
 // names who was the last one: whoever reads it has to know whom to ask.
-func (tx *Tx) stillAnOwner(before []string) error {
-	if len(before) == 0 {
+func (tx *Tx) stillAnOwner(before owners) error {
+	if len(before.names) == 0 {
 		return nil
 	}
 	after, err := tx.ableOwners()
-	if err == nil && len(after) == 0 {
-		who := before[0] + " is the last owner who can log in"
-		if len(before) > 1 {
-			who = strings.Join(before, ", ") + " are the last owners who can log in"
+	if err == nil && (len(after.names) == 0 || after.behind && !before.behind) {
+		who := before.names[0] + " is the last owner who can log in"
+		if len(before.names) > 1 {
+			who = strings.Join(before.names, ", ") + " are the last owners who can log in"
+		}
+		if after.behind {
+			who += " while the back door is shut"
 		}
 		err = fault.Hide(ErrLastOwner, fault.Conflict, "After this, no owner of idms could log in any more: "+who+". Make somebody else an owner first.")
 	}

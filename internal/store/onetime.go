@@ -102,7 +102,7 @@ func (s *Store) ChooseFirstOwner(ctx context.Context, tokenHash []byte, profile 
 		if address.Purpose != FirstOwner {
 			return errNoOneTime
 		}
-		if able, err := tx.ableOwners(); err != nil || len(able) > 0 {
+		if able, err := tx.ableOwners(); err != nil || len(able.names) > 0 {
 			if err == nil {
 				err = fault.New(fault.Conflict, "There is an owner already, who can make further administrators.")
 			}

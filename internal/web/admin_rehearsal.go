@@ -445,6 +445,12 @@ func (s *Site) lastOwner(c echo.Context, who login.Visitor, in intent, cause err
 	if err != nil {
 		return err
 	}
+	if s.Flow.Store.Current(c.Request().Context()).DoorShut {
+		through := slices.DeleteFunc(slices.Clone(all), func(one store.Administrator) bool { return one.Local })
+		if len(ownersAmong(through)) > 0 {
+			all = through
+		}
+	}
 	page.Sentence, page.Owners = fault.Sentence(cause), ownersAmong(all)
 	return s.render(c, http.StatusConflict, page)
 }
