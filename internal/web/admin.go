@@ -30,8 +30,9 @@ type adminRoute struct {
 }
 
 func (s *Site) administration(e *echo.Echo) {
+	large := newBodies(adminPosts, bodyPatience) // of all forms together
 	for _, route := range adminRoutes {
-		handle := s.administered(route)
+		handle := large.bound(s.administered(route))
 		e.Add(route.method, route.path, handle)
 		if route.method == http.MethodGet {
 			e.HEAD(route.path, handle)

@@ -14,6 +14,7 @@ import (
 const (
 	smallPost    = 64 << 10        // bytes; nearly every response is smaller
 	largePosts   = 16              // at once, each of the limit's bytes and what is made of them
+	adminPosts   = 4               // the same of administrators, whose forms are larger (maxForm, maxIntent)
 	bodyPatience = 5 * time.Second // for a place
 )
 

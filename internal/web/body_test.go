@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
+
+	"idms/internal/fault"
 )
 
 // M01: however many large posts come at once, and whatever they say of their
@@ -67,5 +70,47 @@ func TestAPostWithoutAPlaceIsToldToComeBack(t *testing.T) {
 	}
 	if words[http.StatusServiceUnavailable].heading == "" {
 		t.Error("there is no page for it")
+	}
+}
+
+// Administrators' forms are larger than responses, and each is read into memory whole.
+func TestAFormWithoutAPlaceIsToldToComeBack(t *testing.T) {
+	boundary := "--b\r\nContent-Disposition: form-data; name=\"icon\"; filename=\"a\"\r\n\r\n"
+	for kind, body := range map[string]string{"application/x-www-form-urlencoded": "name=", "multipart/form-data; boundary=b": boundary} {
+		request := httptest.NewRequest(http.MethodPost, "/admin/records/acme/edit", strings.NewReader(body+strings.Repeat("A", smallPost)))
+		request.Header.Set("Content-Type", kind)
+		err := newBodies(0, 0).bound(func(c echo.Context) error {
+			_, err := posted(c, maxForm)
+			return err
+		})(echo.New().NewContext(request, httptest.NewRecorder()))
+		if refused, ok := errors.AsType[*echo.HTTPError](err); !ok || refused.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %v", kind, err)
+		}
+		request = httptest.NewRequest(http.MethodPost, "/admin/settings", strings.NewReader(body+strings.Repeat("A", smallPost)))
+		request.Header.Set("Content-Type", kind)
+		_, err = posted(echo.New().NewContext(request, httptest.NewRecorder()), smallPost)
+		if refused, ok := errors.AsType[*echo.HTTPError](err); !ok || refused.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s, too large: %v", kind, err)
+		}
+	}
+}
+
+// What is tried and pasted costs no more than its size: not with every name another
+// one, and not with every line a wrong one.
+func TestWhatIsPastedIsBoundedInWhatItCosts(t *testing.T) {
+	var lines strings.Builder
+	for i := range maxPastedNames {
+		fmt.Fprintf(&lines, "name%d=a\nname%d=b\n", i, i)
+	}
+	assertion, err := parsePasted(lines.String())
+	if err != nil || len(assertion.Attributes) != maxPastedNames || len(assertion.Attributes[7].Values) != 2 {
+		t.Errorf("%d attributes: %v", len(assertion.Attributes), err)
+	}
+	if _, err := parsePasted(lines.String() + "one=more"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("one more attribute: %v", err)
+	}
+	added, problems := bulkRules{List: validationRules, Attribute: "groups", Lines: strings.Repeat("(\n", 20) + "good\n("}.rules()
+	if len(problems) != 20 || len(added) != 0 {
+		t.Errorf("after twenty wrong lines: %d problems, and %d rules", len(problems), len(added))
 	}
 }

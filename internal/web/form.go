@@ -67,16 +67,23 @@ func fieldID(field string) string {
 const maxForm = idms.MaxFile + 1<<20
 
 // posted reads a form, urlencoded or with files, of at most max bytes. A larger one
-// is 413, one that cannot be read is fault.Invalid. Files are kept in memory.
+// is 413, one for which there is no place 503, one that cannot be read is
+// fault.Invalid. Files are kept in memory.
 func posted(c echo.Context, max int64) (url.Values, error) {
 	request := c.Request()
 	request.Body = http.MaxBytesReader(c.Response(), request.Body, max)
-	err := request.ParseMultipartForm(max)
+	err := request.ParseForm() // first: the other one loses what is wrong with a form without files
+	if err == nil {
+		err = request.ParseMultipartForm(max)
+	}
 	if errors.Is(err, http.ErrNotMultipart) {
-		err = request.ParseForm()
+		err = nil
 	}
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge).WithInternal(large)
+	}
+	if busy, ok := errors.AsType[*echo.HTTPError](err); ok { // there was no place for it
+		return nil, busy
 	}
 	if err != nil {
 		return nil, fault.Hide(err, fault.Invalid, "The form could not be read.")
