@@ -498,11 +498,14 @@ func (b bulkRules) rules() ([]idms.RuleText, fault.Problems) {
 		problems.Add("bulk.attribute", "Name the attribute that these rules read.")
 	}
 	complain := func(line int, format string, args ...any) {
-		if len(problems) < 20 { // who pastes the wrong list need not read of each line
-			problems.Add("bulk.lines", "Line %d: "+format, append([]any{line}, args...)...)
-		}
+		problems.Add("bulk.lines", "Line %d: "+format, append([]any{line}, args...)...)
 	}
-	for i, line := range strings.Split(b.Lines, "\n") {
+	i := -1
+	for line := range strings.SplitSeq(b.Lines, "\n") {
+		i++
+		if len(problems) >= 20 { // who pastes the wrong list need not read of each line
+			break
+		}
 		line = strings.Trim(line, " \r")
 		if strings.TrimSpace(line) == "" {
 			continue

@@ -264,7 +264,7 @@ func parsePasted(text string) (saml.Assertion, error) {
 	if strings.HasPrefix(text, "<") {
 		return parsePastedXML(text)
 	}
-	var assertion saml.Assertion
+	assertion := pasting{at: map[string]int{}}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -272,15 +272,27 @@ func parsePasted(text string) (saml.Assertion, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			return assertion, fault.New(fault.Invalid, "Line %d is no name=value.", i+1)
+			return assertion.Assertion, fault.New(fault.Invalid, "Line %d is no name=value.", i+1)
 		}
-		add(&assertion, name, strings.TrimSpace(value))
+		if err := assertion.add(name, strings.TrimSpace(value)); err != nil {
+			return assertion.Assertion, err
+		}
 	}
-	return assertion, nil
+	return assertion.Assertion, nil
+}
+
+// maxPastedNames bounds the attributes of what is pasted: each rule looks for its own
+// among them, and a provider sends a few dozen.
+const maxPastedNames = 1000
+
+// pasting is an assertion that is being read, with the places of its attributes.
+type pasting struct {
+	saml.Assertion
+	at map[string]int
 }
 
 // add puts a value to an attribute, or to what a pseudo-attribute stands for (S13).
-func add(to *saml.Assertion, name, value string) {
+func (to *pasting) add(name, value string) error {
 	switch name {
 	case "@name_id":
 		to.NameID.Value = value
@@ -293,18 +305,22 @@ func add(to *saml.Assertion, name, value string) {
 	case "@session_index":
 		to.SessionIndex = value
 	default:
-		for i := range to.Attributes {
-			if to.Attributes[i].Name == name {
-				to.Attributes[i].Values = append(to.Attributes[i].Values, value)
-				return
-			}
+		i, known := to.at[name]
+		switch {
+		case known:
+			to.Attributes[i].Values = append(to.Attributes[i].Values, value)
+		case len(to.Attributes) == maxPastedNames:
+			return fault.New(fault.Invalid, "There are more than %d attributes in it. Paste those that the rules read.", maxPastedNames)
+		default:
+			to.at[name] = len(to.Attributes)
+			to.Attributes = append(to.Attributes, rules.Attribute{Name: name, Values: []string{value}})
 		}
-		to.Attributes = append(to.Attributes, rules.Attribute{Name: name, Values: []string{value}})
 	}
+	return nil
 }
 
 func parsePastedXML(text string) (saml.Assertion, error) {
-	var assertion saml.Assertion
+	assertion := pasting{at: map[string]int{}}
 	decoder := xml.NewDecoder(strings.NewReader(text))
 	within, name, value := "", "", strings.Builder{}
 	for {
@@ -313,7 +329,7 @@ func parsePastedXML(text string) (saml.Assertion, error) {
 			break
 		}
 		if err != nil {
-			return assertion, fault.New(fault.Invalid, "The XML cannot be read: %s.", err)
+			return assertion.Assertion, fault.New(fault.Invalid, "The XML cannot be read: %s.", err)
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
@@ -334,7 +350,9 @@ func parsePastedXML(text string) (saml.Assertion, error) {
 			switch token.Name.Local {
 			case "AttributeValue":
 				if name != "" && !strings.HasPrefix(name, "@") { // S13
-					add(&assertion, name, said)
+					if err := assertion.add(name, said); err != nil {
+						return assertion.Assertion, err
+					}
 				}
 			case "NameID":
 				assertion.NameID.Value = said
@@ -344,7 +362,7 @@ func parsePastedXML(text string) (saml.Assertion, error) {
 		}
 	}
 	if len(assertion.Attributes) == 0 {
-		return assertion, fault.New(fault.Invalid, "There are no attributes in it to read. An encrypted assertion cannot be tried here.")
+		return assertion.Assertion, fault.New(fault.Invalid, "There are no attributes in it to read. An encrypted assertion cannot be tried here.")
 	}
-	return assertion, nil
+	return assertion.Assertion, nil
 }
