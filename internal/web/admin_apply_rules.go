@@ -212,7 +212,7 @@ func (s *Site) applyPart(c echo.Context, who login.Visitor, typed url.Values, ap
 	if err != nil {
 		return err
 	}
-	page := adminApplyAllPage{adminFrame: s.adminFrame(c, "Apply rules now", "records", who), Nav: recordNav(key, "apply-rules"), Key: key,
+	page := adminApplyAllPage{adminFrame: s.adminFrame(c, "Apply rules now", "records", who), Nav: recordNav(who.Role, key, "apply-rules"), Key: key,
 		Name: edition.Name, Version: edition.Version, Applying: applying, Action: below("records", key) + "/apply-rules", Reason: by.Reason}
 	if page.Of, err = s.Flow.Store.PeopleOf(ctx, key); err != nil {
 		return err

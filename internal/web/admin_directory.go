@@ -448,7 +448,7 @@ func (s *Site) adminDirectory(c echo.Context, who login.Visitor) error {
 
 func adminDirectoryPageOf(framed adminFrame, d directoryNow, rehearsal store.Job, holds store.Holds) adminDirectoryPage {
 	page := adminDirectoryPage{
-		adminFrame: framed, Nav: recordNav(d.record.Key, "directory"), Name: d.record.Name, Key: d.record.Key, URL: directoryPath(d.record.Key),
+		adminFrame: framed, Nav: recordNav(framed.Role, d.record.Key, "directory"), Name: d.record.Name, Key: d.record.Key, URL: directoryPath(d.record.Key),
 		Described: d.record.Directory != nil, Active: d.record.State == idms.Active, Synced: d.record.Association == idms.FromDirectory,
 		ByItself: d.byItself(), Holds: holds, First: d.standing.State.FirstApplied.IsZero(),
 	}
@@ -716,7 +716,7 @@ func (adminDirectoryTestPage) file() string { return "admin_directory_test.html"
 func (p adminDirectoryTestPage) More() int { return p.Found.Total - len(p.Found.Members) }
 
 func adminDirectoryTestPageOf(around adminFrame, record idms.Record) adminDirectoryTestPage {
-	return adminDirectoryTestPage{adminFrame: around, Nav: recordNav(record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key)}
+	return adminDirectoryTestPage{adminFrame: around, Nav: recordNav(around.Role, record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key)}
 }
 
 func (s *Site) adminDirectoryTest(c echo.Context, who login.Visitor) error {

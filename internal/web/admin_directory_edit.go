@@ -219,7 +219,7 @@ func directorySettings(typed url.Values) (ldapsync.Settings, fault.Problems) {
 
 func adminDirectoryEditPageOf(around adminFrame, record idms.Record, typed url.Values, problems fault.Problems, password bool) adminDirectoryEditPage {
 	page := adminDirectoryEditPage{
-		adminFrame: around, form: form{onDirectoryForm(problems)}, Nav: recordNav(record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
+		adminFrame: around, form: form{onDirectoryForm(problems)}, Nav: recordNav(around.Role, record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
 		New: record.Directory == nil, Seen: record.Version, Password: password, Reason: typed.Get("reason"),
 		Association: optionsOf(typed.Get("association_type"),
 			option{string(idms.ByRules), "the record’s own group rules: the directory is only described, and can be tested and rehearsed", false},
@@ -371,7 +371,7 @@ func (s *Site) bindPasswordPage(c echo.Context, record idms.Record, who login.Vi
 	kept, err := s.Flow.Store.HasBindPassword(c.Request().Context(), record.ID)
 	settings := record.Directory.Defaults()
 	return adminBindPasswordPage{
-		adminFrame: s.directoryFrame(c, "Bind password", record, who), Nav: recordNav(record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
+		adminFrame: s.directoryFrame(c, "Bind password", record, who), Nav: recordNav(who.Role, record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
 		Kept: kept, BindDN: settings.BindDN, Server: strings.Join(settings.Hosts, ", "),
 	}, err
 }
@@ -465,7 +465,7 @@ func (s *Site) removePage(c echo.Context, record idms.Record, who login.Visitor)
 }
 
 func adminRemovePageOf(around adminFrame, record idms.Record, holds store.Holds, password bool) adminRemoveDirectoryPage {
-	page := adminRemoveDirectoryPage{adminFrame: around, Nav: recordNav(record.Key, "directory"), Name: record.Name, Key: record.Key, URL: directoryPath(record.Key),
+	page := adminRemoveDirectoryPage{adminFrame: around, Nav: recordNav(around.Role, record.Key, "directory"), Name: record.Name, Key: record.Key, URL: directoryPath(record.Key),
 		Seen: record.Version, Holds: holds, Password: password, Rules: len(record.Associations)}
 	say := func(format string, args ...any) { page.Words = append(page.Words, fmt.Sprintf(format, args...)) }
 	say("%s that the directory gave stay, and nothing ends them any more but an administrator, a rule or a later sync.", countOf(holds.Memberships, "membership", "memberships"))

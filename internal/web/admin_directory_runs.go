@@ -154,7 +154,7 @@ func (s *Site) adminRuns(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page := adminRunsPage{adminFrame: s.directoryFrame(c, "History of the directory", record, who), Nav: recordNav(record.Key, "directory"),
+	page := adminRunsPage{adminFrame: s.directoryFrame(c, "History of the directory", record, who), Nav: recordNav(who.Role, record.Key, "directory"),
 		Name: record.Name, URL: directoryPath(record.Key)}
 	for _, run := range runs {
 		page.Runs = append(page.Runs, runRowOf(run))
@@ -260,7 +260,7 @@ func (s *Site) adminRun(c echo.Context, who login.Visitor) error {
 
 func adminRunPageOf(around adminFrame, name string, run store.Run, standing store.Standing, filter ldapsync.LineFilter, lines []store.Line) adminRunPage {
 	page := adminRunPage{
-		adminFrame: around, runRow: runRowOf(run), Nav: recordNav(run.Record, "directory"), Name: name, Dir: directoryPath(run.Record),
+		adminFrame: around, runRow: runRowOf(run), Nav: recordNav(around.Role, run.Record, "directory"), Name: name, Dir: directoryPath(run.Record),
 		Stops: run.Stops, Hash: run.Hash, Text: filter.Text, Filtered: filter != ldapsync.LineFilter{},
 		Waits: waits(run, standing),
 		CSV:   addressOf(runPath(run)+"/changes.csv", filterQuery(filter)), JSON: addressOf(runPath(run)+"/changes.json", filterQuery(filter)),
@@ -435,7 +435,7 @@ func (s *Site) approval(c echo.Context, who login.Visitor) (page adminApprovePag
 func adminApprovePageOf(around adminFrame, name string, run store.Run, lines map[ldapsync.Kind][]store.Line, now time.Time) adminApprovePage {
 	people, memberships, groups := ldapsync.Takes(run.Counts)
 	page := adminApprovePage{
-		adminFrame: around, Nav: recordNav(run.Record, "directory"), Name: name, Dir: directoryPath(run.Record), URL: runPath(run) + "/approve", Run: runPath(run),
+		adminFrame: around, Nav: recordNav(around.Role, run.Record, "directory"), Name: name, Dir: directoryPath(run.Record), URL: runPath(run) + "/approve", Run: runPath(run),
 		Hash: run.Hash, Stops: run.Stops, Takes: takesWords(run.Counts), Total: people + memberships + groups, Approvable: run.Stops.Approvable(),
 		Began: exact(run.Began), Age: ago(run.Began, now), Scheduled: true,
 	}

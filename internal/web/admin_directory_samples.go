@@ -159,13 +159,13 @@ func directorySamples(s sampling) []sample {
 		}
 	}
 
-	runs := adminRunsPage{adminFrame: framed("History", "records", roles.Reader), Nav: recordNav("acme", "directory"), Name: "Acme", URL: directoryPath("acme")}
+	runs := adminRunsPage{adminFrame: framed("History", "records", roles.Reader), Nav: recordNav(roles.Reader, "acme", "directory"), Name: "Acme", URL: directoryPath("acme")}
 	noRuns := runs
 	unchanged := run(store.RunUnchanged, map[ldapsync.Kind]int{})
 	for _, one := range []store.Run{failed, held, rehearsed, applied, unchanged} {
 		runs.Runs = append(runs.Runs, runRowOf(one))
 	}
-	password := adminBindPasswordPage{adminFrame: framed("Bind password", "records", roles.Editor), Nav: recordNav("acme", "directory"), Name: "Acme", URL: directoryPath("acme"),
+	password := adminBindPasswordPage{adminFrame: framed("Bind password", "records", roles.Editor), Nav: recordNav(roles.Editor, "acme", "directory"), Name: "Acme", URL: directoryPath("acme"),
 		Kept: true, BindDN: "idms@example.com", Server: "dc1.example.com, dc2.example.com"}
 	noPasswordGiven := password
 	noPasswordGiven.Kept, noPasswordGiven.Problems = false, fault.Problems{{Field: "password", Message: "Write the password. A directory would take an empty one for no password at all."}}

@@ -88,7 +88,7 @@ func editPageOf(around adminFrame, record idms.Record, d document, problems faul
 	icon := oneLine(iconPath, "", func(d *document) *string { return &d.Button.Icon })
 	page := adminEditPage{
 		adminFrame: around, form: form{atFields(problems, append(allFields(), icon)...)},
-		Nav: recordNav(record.Key, "edit"), Key: record.Key, Name: record.Name, Seen: record.Version,
+		Nav: recordNav(around.Role, record.Key, "edit"), Key: record.Key, Name: record.Name, Seen: record.Version,
 		Provider: at.param(), Words: vendorOptions(at),
 	}
 	for _, section := range recordForm {

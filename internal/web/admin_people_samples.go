@@ -109,7 +109,7 @@ func actSamples(s sampling) []sample {
 		Sessions: []appliedSession{{exact(now.Add(-time.Hour)), console.Full.Label(), console.Restricted.Label()}, {exact(now.Add(-2 * time.Hour)), console.Restricted.Label(), "ends"}}}
 	apply := adminApplyPage{adminFrame: s.framed("Apply rules now", "people", roles.Editor), Possible: true, appliedPerson: applied, Seen: "x"}.about(ada)
 	old := adminApplyPage{adminFrame: s.framed("Apply rules now", "people", roles.Editor), Refusal: "Nothing is recorded of a login of ada. The rules act when they log in next."}.about(ada)
-	all := adminApplyAllPage{adminFrame: s.framed("Apply rules now", "records", roles.Editor), Nav: recordNav("acme", "apply-rules"), Key: "acme", Name: "Acme", Version: 7,
+	all := adminApplyAllPage{adminFrame: s.framed("Apply rules now", "records", roles.Editor), Nav: recordNav(roles.Editor, "acme", "apply-rules"), Key: "acme", Name: "Acme", Version: 7,
 		Action: below("records", "acme") + "/apply-rules", Possible: true, Of: 10_000, Totals: login.ReappliedToAll{People: 10_000, Changed: 1, Unchanged: 9_000, Unknown: 999},
 		People: []appliedPerson{applied}}
 	part := all

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"idms/docs"
 	"idms/internal/audit"
 	"idms/internal/console"
 	"idms/internal/fault"
@@ -43,6 +44,7 @@ type adminRecordPage struct {
 	// not, or where it is so already.
 	SwitchOn, Disable, Delete string
 	SetUp                     string // address of a draft's set-up
+	Directory                 string // address of the record's directory
 }
 
 // address is what to enter at the identity provider.
@@ -170,7 +172,7 @@ func (s *Site) adviceOn(record idms.Record) fault.Problems {
 func adminRecordPageOf(around recordFrame, record idms.Record, view recordView) (adminRecordPage, error) {
 	page := adminRecordPage{
 		recordFrame: around, Row: view.row, Sessions: view.sessions,
-		Addresses: ourAddresses(view.sp),
+		Addresses: ourAddresses(view.sp), Directory: directoryPath(record.Key),
 		Provider:  providerOf(record, view),
 		Decides:   decidesOf(record),
 		LoginsURL: addressOf(adminPath+"/logins", url.Values{"record": {record.Key}}),
@@ -220,19 +222,21 @@ func fieldPage(key, field string) string {
 	return editAddress(key, field)
 }
 
-// ourAddresses are what the identity provider needs to know of us.
+// ourAddresses are what the identity provider needs to know of us, in the words of the
+// set-up.
 func ourAddresses(sp saml.SP) []address {
-	list := []address{
-		{"acs", "ACS URL", "Reply URL · Assertion Consumer Service URL · Single sign-on URL", sp.ACS},
-		{"sp-issuer", "Service Provider Issuer", "Entity ID · Identifier", sp.EntityID},
+	var list []address
+	add := func(id, word, value string) {
+		list = append(list, address{id, word, alsoCalled(docs.Words.Word(word), vendor{}), value})
 	}
+	add("acs", "ACS URL", sp.ACS)
+	add("sp-issuer", "Service Provider Issuer", sp.EntityID)
 	if sp.Audience != sp.EntityID {
-		list = append(list, address{"audience", "Audience URI", "Audience restriction", sp.Audience})
+		add("audience", "Audience URI", sp.Audience)
 	}
-	list = append(list,
-		address{"metadata", "Metadata", "SP metadata URL", sp.MetadataURL},
-		address{"sign-on", "Sign-on URL", "where a login begins", sp.LoginURL},
-		address{"slo", "Single logout URL", "Logout URL · SLO URL", sp.SLO})
+	add("metadata", "Metadata address", sp.MetadataURL)
+	add("sign-on", "Login URL", sp.LoginURL)
+	add("slo", "Our single logout URL", sp.SLO)
 	for i, previous := range sp.PreviousACS {
 		list = append(list, address{fmt.Sprintf("previous-acs-%d", i), "Previous ACS URL", "still accepted, until it is retired", previous})
 	}

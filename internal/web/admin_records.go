@@ -13,6 +13,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/upkeep"
 )
@@ -145,11 +146,14 @@ func recordRowOf(one store.Edition, hasIcon bool) recordRow {
 	return row
 }
 
-// recordNav are the links between the pages of one record; here is the path of the
-// one that is shown.
-func recordNav(key, here string) []section {
+// recordNav are the links between those pages of one record that a role may open;
+// here is the path of the one that is shown.
+func recordNav(role roles.Role, key, here string) []section {
 	var list []section
 	for _, one := range recordParts {
+		if !role.May(one.need) {
+			continue
+		}
 		address := below("records", key)
 		if one.path != "" {
 			address += "/" + one.path
@@ -254,7 +258,7 @@ func (s *Site) recordFrame(c echo.Context, record idms.Record, here string, who 
 func recordFrameOf(around adminFrame, record idms.Record, here string) recordFrame {
 	around.Title = record.Name
 	return recordFrame{adminFrame: around, Name: record.Name, Key: record.Key, URL: recordPage(record.Key),
-		State: recordState(record.State), Version: record.Version, Nav: recordNav(record.Key, here)}
+		State: recordState(record.State), Version: record.Version, Nav: recordNav(around.Role, record.Key, here)}
 }
 
 // shownRecord is the record that a page is about, as it is in force.

@@ -29,6 +29,19 @@ var recordParts = []struct{ name, path string }{
 	{"Directory", "directory"},
 	{"Certificates and keys", "certificates"},
 	{"Versions", "versions"},
+// recordParts are the pages of one record, below its address: "" is the first. Each
+// needs what its route below needs.
+var recordParts = []struct {
+	name, path string
+	need       roles.Role
+}{
+	{"Overview", "", roles.Reader},
+	{"Edit", "edit", roles.Editor},
+	{"Rules", "rules", roles.Reader},
+	{"Apply rules now", "apply-rules", roles.Editor},
+	{"Versions", "versions", roles.Reader},
+	{"Certificates and keys", "certificates", roles.Reader},
+	{"Directory", "directory", roles.Reader},
 }
 
 // ofDirectory is where the directory of one record is.

@@ -145,7 +145,7 @@ func (p *adminRulesPage) offer(attributes []string) {
 
 func adminRulesPageOf(around adminFrame, in rulesForm, d draft) adminRulesPage {
 	page := adminRulesPage{
-		adminFrame: around, form: form{in.problem}, Nav: recordNav(d.base.Key, "rules"), Name: d.base.Name, Key: d.base.Key,
+		adminFrame: around, form: form{in.problem}, Nav: recordNav(around.Role, d.base.Key, "rules"), Name: d.base.Name, Key: d.base.Key,
 		URL: below("records", d.base.Key) + "/rules", State: recordState(d.base.State), Version: d.base.Version, Seen: in.Seen,
 		Query: in.Query, Reason: in.Reason,
 		Types: optionsOf(string(d.record.Association), option{Value: string(idms.ByRules), Label: "by associations"},
