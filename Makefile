@@ -15,7 +15,7 @@ LOGINS ?= 5000
 SOAK   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test race interop-keycloak bench bench-login bench-ldap bench-lists bench-mellon load soak fuzz build fmt clean
+.PHONY: help run check test race interop-keycloak bench bench-login bench-ldap bench-lists bench-mellon load soak fuzz pictures build fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ soak: ## log SOAK people (100000) in at a steady rate: half an hour, memory and 
 
 fuzz: ## give every fuzz target FUZZTIME (20s)
 	@test/fuzz $(FUZZTIME) $(PKG)
+
+pictures: ## take the documentation's pictures again, by the journeys through the demo
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	IDMS_TEST_SCREENSHOTS=$$folder test/run -count=1 -run 'Visitor|SetUpThrough|HeldSync' ./test/journey && \
+	for picture in docs/images/*.png; do cp "$$folder/$${picture##*/}" docs/images/ || exit; done
 
 build: ## build ./bin/idms, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/idms ./cmd/idms

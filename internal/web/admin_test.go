@@ -321,6 +321,27 @@ func TestAStrangerComesBackFromTheDoorToTheAdministratorsPage(t *testing.T) {
 
 // Every route of administrators, asked by everybody there is. The list is the one
 // that routes are registered from.
+func TestThePartsOfARecordNeedWhatTheirRoutesDo(t *testing.T) {
+	h := newHouse(t, false)
+	for role, want := range map[roles.Role]string{
+		roles.Reader: "Overview, Rules, Versions, Certificates and keys, Directory",
+		roles.Editor: "Overview, Edit, Rules, Apply rules now, Versions, Certificates and keys, Directory",
+	} {
+		p := h.administrator(t, "grace-"+string(role), role)
+		p.open(t, "/admin/records/acme")
+		links := p.page.Find("nav.within a")
+		names := links.Map(func(_ int, link *goquery.Selection) string { return link.Text() })
+		if got := strings.Join(names, ", "); got != want {
+			t.Errorf("as %s there are the parts %s; want %s", role, got, want)
+		}
+		for _, address := range links.Map(func(_ int, link *goquery.Selection) string { return link.AttrOr("href", "") }) {
+			if p.open(t, address); p.status != http.StatusOK {
+				t.Errorf("as %s, %s answers %d", role, address, p.status)
+			}
+		}
+	}
+}
+
 func TestEveryAdminRouteAsksForItsRole(t *testing.T) {
 	h := newHouse(t, false)
 	reference := h.refuse(t, "dora")

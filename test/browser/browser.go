@@ -8,9 +8,16 @@
 package browser
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -265,16 +272,72 @@ func (b *Browser) SidewaysScroll(t testing.TB) int {
 // environment names a folder for screenshots.
 func (b *Browser) Screenshot(t testing.TB, name string) []byte {
 	t.Helper()
-	png := run(t, b, chromedp.FullScreenshot(100))
+	whole := run(t, b, chromedp.FullScreenshot(100))
 	if folder := os.Getenv(Screenshots); folder != "" {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name+".png"), whole, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return png
+	return whole
+}
+
+// pictureWidth is how wide pictures for the documentation are, in pixels.
+const pictureWidth = 1280
+
+// Picture keeps a part of the page for the documentation as NAME.png, where the
+// environment names a folder for screenshots: at most so many pixels high, from a
+// little above the element css on, or from the top when css is "". It has at most 256
+// colours: pages have few, and the file is a third of the size.
+func (b *Browser) Picture(t testing.TB, name, css string, height int) {
+	t.Helper()
+	folder := os.Getenv(Screenshots)
+	if folder == "" {
+		return
+	}
+	b.Size(t, pictureWidth, 900)
+	top := 0
+	if css != "" {
+		top = run(t, b, chromedp.Evaluate[int](fmt.Sprintf(`Math.max(0, Math.floor(document.querySelector(%q).getBoundingClientRect().top + scrollY) - 16)`, css)))
+	}
+	whole, err := png.Decode(bytes.NewReader(run(t, b, chromedp.FullScreenshot(100))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := whole.Bounds().Intersect(image.Rect(0, top, pictureWidth, top+height))
+	small := image.NewPaletted(image.Rect(0, 0, part.Dx(), part.Dy()), commonColours(whole, part))
+	draw.Draw(small, small.Bounds(), whole, part.Min, draw.Src)
+	var file bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&file, small); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), file.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// commonColours are the 256 colours that a part of a picture has most of.
+func commonColours(of image.Image, part image.Rectangle) color.Palette {
+	count := map[color.Color]int{}
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		for x := part.Min.X; x < part.Max.X; x++ {
+			count[of.At(x, y)]++
+		}
+	}
+	colours := slices.Collect(maps.Keys(count))
+	slices.SortFunc(colours, func(a, b color.Color) int {
+		if order := cmp.Compare(count[b], count[a]); order != 0 {
+			return order
+		}
+		return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) // the same picture every time
+	})
+	return color.Palette(colours[:min(len(colours), 256)])
 }
 
 // Violation is one rule of axe-core that a page breaks.

@@ -42,7 +42,7 @@ func TestAHeldSyncIsApprovedInTheDemo(t *testing.T) {
 	v.expect(t, `section[aria-labelledby="plan"] tbody tr:first-child`, "Shut out: gone")
 	v.expect(t, `section[aria-labelledby="plan"] table`, "colleague07")
 	v.Accessible(t)
-	v.Screenshot(t, "directory-plan")
+	v.Picture(t, "directory-plan", "", 900)
 
 	t.Log("A number that is not the plan's approves nothing.")
 	v.Follow(t, `a[href$="/approve"]`)

@@ -48,7 +48,7 @@ func TestAConnectionIsSetUpThroughThePages(t *testing.T) {
 	v.Follow(t, `button[value="preview"]`)
 	v.expect(t, ".provider-card", metadata)
 	v.Accessible(t)
-	v.Screenshot(t, "set-up")
+	v.Picture(t, "set-up", "div.sides", 960)
 	v.Follow(t, `button[value="save"]`)
 
 	t.Log("3. The mapping, and a test login that fails for it.")
@@ -76,7 +76,7 @@ func TestAConnectionIsSetUpThroughThePages(t *testing.T) {
 	try("Passed")
 	v.expect(t, "#result", "Ada Okafor")
 	v.Accessible(t)
-	v.Screenshot(t, "set-up-test")
+	v.Picture(t, "set-up-test", "#test", 760)
 
 	t.Log("It is switched on, once what that means has been seen.")
 	v.Follow(t, `form[action$="/on"] button`)
@@ -96,4 +96,59 @@ func TestAConnectionIsSetUpThroughThePages(t *testing.T) {
 	v.expect(t, ".notice", "saved")
 	v.quiet(t)
 	colleague.quiet(t)
+
+	aRuleIsAddedAndARefusalExplained(t, v, colleague)
+}
+
+// aRuleIsAddedAndARefusalExplained is the rest of the administrators' tutorial.
+func aRuleIsAddedAndARefusalExplained(t *testing.T, v, colleague visitor) {
+	t.Helper()
+	t.Log("Without rules everybody comes in, a contractor too (S23).")
+	colleague.begin(t, "wayne-sohne")
+	colleague.choose(t, "Dora Marković", "Log in with a password")
+	colleague.expect(t, "h1", "Dora")
+	v.Open(t, v.base+"/admin/records")
+	v.expect(t, "table.records", "Wayne & Söhne")
+	v.Picture(t, "records", "", 620)
+
+	t.Log("A rule is tried on them while it is typed.")
+	v.Open(t, v.base+"/admin/records/wayne-sohne/rules")
+	v.Follow(t, `button[value="new:validation_rules"]`)
+	v.Fill(t, "#f-rule-attribute", "employment")
+	v.Fill(t, "#f-rule-pattern", "^employee$")
+	v.expect(t, "#live .badge.none", "Refused")
+	v.expect(t, "#live mark", "employee")
+	v.Accessible(t)
+	v.Picture(t, "rules", "#edit", 1150)
+	v.Follow(t, `button[value="keep"]`)
+
+	t.Log("Before it is saved, whom it touches is shown.")
+	v.Follow(t, `button[value="save"]`)
+	v.expect(t, ".total", "1 of 2 people would fare differently.")
+	v.Accessible(t)
+	v.Picture(t, "rehearsal", "", 900)
+	v.Fill(t, "#f-reason", "employees only")
+	v.Follow(t, `form[action$="/save"] button`)
+	v.expect(t, ".notice", "The record is saved")
+
+	t.Log("The contractor is refused, and her reference leads to the rule.")
+	colleague.begin(t, "wayne-sohne")
+	colleague.choose(t, "Dora Marković", "Log in with a password")
+	colleague.expect(t, "[role=alert]", "You are not allowed to log in here with this account.")
+	reference := colleague.See(t, "code.chip")
+	v.Open(t, v.base+"/admin")
+	v.Fill(t, "#ref", reference)
+	v.Follow(t, "form:has(#ref) button")
+	v.expect(t, ".steps details[open] .fix a.change", "Change the rule")
+	v.Picture(t, "trace", ".steps > li:has(details[open])", 520)
+
+	t.Log("Who somebody is here, and why.")
+	v.Open(t, v.base+"/admin/people?record=wayne-sohne&q=ada")
+	v.Follow(t, "main td a")
+	v.expect(t, "h1", "Ada Okafor")
+	v.Picture(t, "person", "", 900)
+	v.Open(t, v.base+"/admin/certificates")
+	v.expect(t, "h1", "Certificates")
+	v.Picture(t, "certificates", "", 900)
+	v.quiet(t)
 }
