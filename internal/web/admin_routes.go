@@ -20,15 +20,6 @@ var adminSections = []struct{ name, path string }{
 	{"Settings", "settings"},
 }
 
-// recordParts are the pages of one record, below its address: "" is the first.
-var recordParts = []struct{ name, path string }{
-	{"Overview", ""},
-	{"Edit", "edit"},
-	{"Rules", "rules"},
-	{"Apply rules now", "apply-rules"},
-	{"Directory", "directory"},
-	{"Certificates and keys", "certificates"},
-	{"Versions", "versions"},
 // recordParts are the pages of one record, below its address: "" is the first. Each
 // needs what its route below needs.
 var recordParts = []struct {
@@ -39,9 +30,9 @@ var recordParts = []struct {
 	{"Edit", "edit", roles.Editor},
 	{"Rules", "rules", roles.Reader},
 	{"Apply rules now", "apply-rules", roles.Editor},
-	{"Versions", "versions", roles.Reader},
-	{"Certificates and keys", "certificates", roles.Reader},
 	{"Directory", "directory", roles.Reader},
+	{"Certificates and keys", "certificates", roles.Reader},
+	{"Versions", "versions", roles.Reader},
 }
 
 // ofDirectory is where the directory of one record is.
