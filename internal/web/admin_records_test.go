@@ -254,7 +254,7 @@ func TestDisablingSaysWhoseSessionsEndAndKeepsPeopleAndGroupsS53(t *testing.T) {
 	}
 
 	p.open(t, "/admin/records/acme")
-	p.follow(t, `a[role="button"]:contains("Switch on")`)
+	p.follow(t, `a[role="button"]:contains("Switch this record on")`)
 	if !strings.Contains(p.page.Find("main").Text(), "no test login of exactly this version has passed") {
 		t.Errorf("nobody is told that it is untried:\n%s", p.page.Find("main").Text())
 	}

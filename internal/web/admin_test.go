@@ -324,8 +324,8 @@ func TestAStrangerComesBackFromTheDoorToTheAdministratorsPage(t *testing.T) {
 func TestThePartsOfARecordNeedWhatTheirRoutesDo(t *testing.T) {
 	h := newHouse(t, false)
 	for role, want := range map[roles.Role]string{
-		roles.Reader: "Overview, Rules, Versions, Certificates and keys, Directory",
-		roles.Editor: "Overview, Edit, Rules, Apply rules now, Versions, Certificates and keys, Directory",
+		roles.Reader: "Overview, Rules, Directory, Certificates and keys, Versions",
+		roles.Editor: "Overview, Edit, Rules, Apply rules now, Directory, Certificates and keys, Versions",
 	} {
 		p := h.administrator(t, "grace-"+string(role), role)
 		p.open(t, "/admin/records/acme")
