@@ -114,6 +114,7 @@ func administratorsSamples(s sampling) []sample {
 	proved.Fields[1].Value, proved.Fields[4].Value = "soon", "1d"
 	proved.Problems = fault.Problems{{Field: "session.length", Message: "Write a time with its unit, such as 30m, 12h or 90d."},
 		{Field: "agreed", Message: "This removes things for good. Look at what, and agree to it below."}}
+	proved.Agreement = "kept for retention.traces=1d"
 	proved.Doomed = []string{"1234 logins that are explained", "88 last assertions of people"}
 
 	return []sample{

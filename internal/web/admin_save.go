@@ -102,6 +102,9 @@ type intent struct {
 // find room in handlerTime.
 const rehearseTime = 20 * time.Second
 
+// rehearsalsAtOnce is how many a process has under way.
+const rehearsalsAtOnce = 2
+
 // carryOut is propose for an intent.
 func (s *Site) carryOut(c echo.Context, who login.Visitor, in intent) error {
 	ctx, by := c.Request().Context(), s.author(who)
@@ -182,7 +185,7 @@ func (s *Site) rehearse(ctx context.Context, in intent, tried store.Difference) 
 		}
 		working, stop := context.WithTimeout(ctx, rehearseTime)
 		defer stop()
-		told.Rehearsal, err = s.Flow.Rehearse(working, in.Record)
+		told.Rehearsal, err = s.inTurn(working, in.Record)
 		switch {
 		case err != nil && ctx.Err() == nil && errors.Is(working.Err(), context.DeadlineExceeded):
 			told.Unfinished = true
@@ -195,6 +198,19 @@ func (s *Site) rehearse(ctx context.Context, in intent, tried store.Difference) 
 	var err error
 	told.digest, err = digestOf(in, told)
 	return told, err
+}
+
+// inTurn rehearses when there is a place for it, so that many administrators at once
+// leave the logins their share of the machine. Whoever waits for the whole time has
+// an unfinished rehearsal.
+func (s *Site) inTurn(ctx context.Context, record idms.Record) (idms.Rehearsal, error) {
+	select {
+	case s.rehearsals <- struct{}{}:
+		defer func() { <-s.rehearsals }()
+		return s.Flow.Rehearse(ctx, record)
+	case <-ctx.Done():
+		return idms.Rehearsal{}, ctx.Err()
+	}
 }
 
 // newWarnings are those that the record in force does not have. One that takes no

@@ -30,8 +30,10 @@ type adminSettingsPage struct {
 	form
 	Fields []settingField
 	Seen   string // the settings that the form shows
-	// Doomed says what would be removed for good; the form then asks for Agreed.
-	Doomed []string
+	// Doomed says what would be removed for good. The form then asks for a tick, which
+	// holds for the times that it was shown for and no others: Agreement.
+	Agreement string
+	Doomed    []string
 
 	Enforced            bool
 	Provider, BackDoor  proofRow
@@ -175,6 +177,18 @@ func (s *Site) adminSettings(c echo.Context, who login.Visitor) error {
 	return s.render(c, http.StatusOK, page)
 }
 
+// agreementOf are the times for which things are kept, as somebody agrees to them.
+func agreementOf(wanted map[string]string) string {
+	var times []string
+	for name, value := range wanted {
+		if strings.HasPrefix(name, "retention.") {
+			times = append(times, name+"="+value)
+		}
+	}
+	slices.Sort(times)
+	return "kept for " + strings.Join(times, " ")
+}
+
 // adminAdjust changes what the configuration leaves to the database. What a shorter
 // time would remove for good is counted first, and asked about.
 func (s *Site) adminAdjust(c echo.Context, who login.Visitor) error {
@@ -212,7 +226,7 @@ func (s *Site) adminAdjust(c echo.Context, who login.Visitor) error {
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
-	if agreed := values.Get("agreed") == "yes"; !agreed {
+	if page.Agreement = agreementOf(wanted); values.Get("agreed") != page.Agreement {
 		if page.Doomed, err = s.doomed(c, adjusted); err != nil {
 			return err
 		}

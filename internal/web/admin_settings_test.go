@@ -326,7 +326,13 @@ func TestAShorterRetentionSaysWhatItRemovesAndAsks(t *testing.T) {
 	if kept, err := h.store.Settings(t.Context()); err != nil || len(kept.Adjusted) != 0 {
 		t.Errorf("it is saved already: %v, %v", kept, err)
 	}
-	p.post(t, "/admin/settings", over(fields(p.page.Find(`form[action="/admin/settings"]`)), url.Values{"agreed": {"yes"}}))
+	shown := p.page.Find("#agreed").AttrOr("value", "")
+	form := fields(p.page.Find(`form[action="/admin/settings"]`))
+	p.post(t, "/admin/settings", over(form, url.Values{"agreed": {shown}, "retention.traces": {"2h"}}))
+	if p.status != http.StatusUnprocessableEntity || p.page.Find("#agreed").AttrOr("value", "") == shown {
+		t.Errorf("agreeing to one time agrees to a shorter one: %d", p.status)
+	}
+	p.post(t, "/admin/settings", over(form, url.Values{"agreed": {shown}, "retention.traces": {"1d"}}))
 	if kept, err := h.store.Settings(t.Context()); err != nil || kept.Adjusted["retention.traces"] != "1d" {
 		t.Errorf("agreed, and not saved: %v, %v\n%s", kept, err, p.text)
 	}

@@ -69,6 +69,9 @@ type Site struct {
 	origins origins
 	portals portals
 	limiter *limiter
+	// rehearsals are the places for those under way: each goes through everybody of a
+	// record.
+	rehearsals chan struct{}
 }
 
 // Bounds of one request.
@@ -100,7 +103,7 @@ func New(c Config) (http.Handler, error) {
 	if c.MaxPost == 0 {
 		c.MaxPost = saml.DefaultLimits().Body
 	}
-	site := &Site{Config: c, origins: origins, portals: portals, limiter: newLimiter(c.Limits, c.Clock)}
+	site := &Site{Config: c, origins: origins, portals: portals, limiter: newLimiter(c.Limits, c.Clock), rehearsals: make(chan struct{}, rehearsalsAtOnce)}
 
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // ours is slog
