@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,25 +256,16 @@ func changePlace(told login.Trace, field string) place {
 	}
 	number, _, _ := strings.Cut(index, "]")
 	if at, err := strconv.Atoi(number); indexed && err == nil && told.Policy != nil {
-		if key := keyOfRule(told.Policy.Record(), list, at); key != "" {
-			return place{page + "/rules#" + fieldID(list+"["+key+"]"), "Change the rule " + key}
+		if key := ruleKey(told.Policy.Record(), list, at); key != "" {
+			return place{rulePage(page, list, key), "Change the rule " + key}
 		}
 	}
 	return place{page + "/rules", "Change the rules"}
 }
 
-// keyOfRule is the key of a rule by its place in the version that decided, or "".
-func keyOfRule(record idms.Record, list string, at int) string {
-	switch {
-	case at < 0:
-	case list == "validation_rules" && at < len(record.Validation):
-		return record.Validation[at].Key
-	case list == "access_rules" && at < len(record.Access):
-		return record.Access[at].Key
-	case list == "associations" && at < len(record.Associations):
-		return record.Associations[at].Key
-	}
-	return ""
+// rulePage is the page of a record's rules, with one of them open.
+func rulePage(record, list, key string) string {
+	return record + "/rules?" + url.Values{"edit": {list + ":" + key}}.Encode()
 }
 
 // vendorsOf says what each vendor calls what is to be changed at the provider.

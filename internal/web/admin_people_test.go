@@ -43,9 +43,14 @@ func TestAFailedLoginLeadsToTheVeryFieldS61(t *testing.T) {
 	p.open(t, "/admin/logins/"+reference)
 	rule := h.inFile(demo.Acme).Validation[0].Key
 	change := p.page.Find(".steps details[open] .fix a.change")
-	if change.Length() != 1 || change.AttrOr("href", "") != "/admin/records/acme/rules#f-validation_rules-"+rule || change.Text() != "Change the rule "+rule {
+	if change.Length() != 1 || change.AttrOr("href", "") != "/admin/records/acme/rules?edit=validation_rules%3A"+rule || change.Text() != "Change the rule "+rule {
 		t.Errorf("the link is %q to %q", change.Text(), change.AttrOr("href", ""))
 	}
+	p.open(t, change.AttrOr("href", ""))
+	if pattern := p.page.Find("#f-rule-pattern").AttrOr("value", ""); pattern != h.inFile(demo.Acme).Validation[0].Pattern.String() {
+		t.Errorf("the rule is not open: its pattern is %q", pattern)
+	}
+	p.open(t, "/admin/logins/"+reference)
 	if words := p.page.Find(".steps details[open] .vendors").Text(); words != "" && !strings.Contains(words, "Keycloak") {
 		t.Errorf("the vendors are %q", words)
 	}

@@ -94,7 +94,7 @@ func reasonRowOf(one store.Reason, group string, last *login.Trace, edits bool) 
 		}
 	case groups.FromAssociation:
 		if record != "" {
-			row.Where = place{record + "/rules#" + fieldID("associations["+one.Source.By+"]"), "Show the rule"}
+			row.Where = place{rulePage(record, associations, one.Source.By), "Show the rule"}
 		}
 		if last == nil || last.Record != one.Source.Record {
 			row.Proof = "No login of this person is still explained."
