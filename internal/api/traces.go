@@ -126,7 +126,7 @@ func orEmpty[T any, List ~[]T](list List) []T { return append([]T{}, list...) }
 type traceComparison struct {
 	Say        string           `json:"say" doc:"what is different since it last worked, in words"`
 	Now        TraceSummary     `json:"now"`
-	Then       *TraceSummary    `json:"then" doc:"null: none is still explained"`
+	Then       *TraceSummary    `json:"then,omitempty" doc:"left out: none is still explained"`
 	With       string           `json:"with" enum:"person,record" doc:"whose login it is compared with"`
 	Record     []audit.Change   `json:"record" doc:"what its later version says otherwise"`
 	Steps      []comparedStep   `json:"steps" doc:"that ended otherwise, or found something else"`
@@ -151,8 +151,8 @@ type comparedRule struct {
 	List    string            `json:"list"`
 	Key     string            `json:"key"`
 	Changed bool              `json:"changed" doc:"the rule itself says something else now"`
-	Then    *idms.RuleFinding `json:"then"`
-	Now     *idms.RuleFinding `json:"now"`
+	Then    *idms.RuleFinding `json:"then,omitempty" doc:"left out: the rule was not there"`
+	Now     *idms.RuleFinding `json:"now,omitempty" doc:"left out: the rule is not there any more"`
 }
 
 type comparedGroup struct {
