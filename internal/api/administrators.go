@@ -187,7 +187,7 @@ type settingsChange struct {
 	Enforced *bool `json:"single_sign_on_enforced"`
 	DoorShut *bool `json:"back_door_shut"`
 
-	Adjusted []adjustedSetting `json:"adjusted" required:"false" doc:"takes the place of all of them"`
+	Adjusted []adjustedSetting `json:"adjusted,omitempty" doc:"takes the place of all of them; left out, they stay"`
 }
 
 // adjustedSetting is a setting of the configuration that owners have changed.
