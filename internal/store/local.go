@@ -469,7 +469,8 @@ func CheckExemption(reason string, ends, now time.Time) fault.Problems {
 }
 
 // Exempt lets a local or other person in by password until an end (S51); it takes
-// the place of a former exemption. It is for owners: fault.Denied.
+// the place of a former exemption. It is for owners: fault.Denied. What CheckExemption
+// finds is fault.Invalid.
 func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Time, by Author) error {
 	if !by.Role.May(roles.Owner) {
 		return errExemptions
@@ -478,6 +479,9 @@ func (s *Store) Exempt(ctx context.Context, userID, reason string, ends time.Tim
 }
 
 func (tx *Tx) exempt(userID, reason string, ends time.Time, by Author) error {
+	if problems := CheckExemption(reason, ends, by.Now); problems.Any() {
+		return problems.Err()
+	}
 	row := exemptionRow{UserID: userID, Reason: reason, GrantedBy: by.Who, Granted: micros(by.Now), Ends: micros(ends)}
 	if err := tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
 		return wrap(err, "exempt a person")
@@ -488,7 +492,7 @@ func (tx *Tx) exempt(userID, reason string, ends time.Time, by Author) error {
 
 // CreateExempt makes a local person who is exempt until an end (S51), in one step:
 // somebody whom no identity provider knows. It is for owners: fault.Denied. A username
-// that is taken is fault.Conflict.
+// that is taken is fault.Conflict, and what CheckExemption finds fault.Invalid.
 func (s *Store) CreateExempt(ctx context.Context, profile users.Profile, reason string, ends time.Time, by Author) (userID string, err error) {
 	if !by.Role.May(roles.Owner) {
 		return "", errExemptions

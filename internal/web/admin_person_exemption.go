@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -73,24 +71,15 @@ func (s *Site) adminExemptPerson(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	page.Reason, page.Ends = clip(maxReason, strings.TrimSpace(typed.Get("reason"))), clip(40, typed.Get("ends"))
-	ends, err := time.Parse(inputTime, page.Ends)
-	if page.Reason == "" || utf8.RuneCountInString(typed.Get("reason")) > maxReason || strings.ContainsFunc(page.Reason, unicode.IsControl) {
-		page.Problems.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxReason)
-	}
-	switch {
-	case err != nil:
-		page.Problems.Add("ends", "Say when it ends, like 2026-03-31T12:00, in UTC: an exemption without an end is not one.")
-	case !ends.After(s.Clock()):
-		page.Problems.Add("ends", "Choose an end that is still to come.")
-	}
-	if page.Problems.Any() {
+	page.Reason, page.Ends = strings.TrimSpace(typed.Get("reason")), clip(40, typed.Get("ends"))
+	ends, _ := time.Parse(inputTime, page.Ends) // what is no instant is one that is over
+	if page.Problems = store.CheckExemption(page.Reason, ends, s.Clock()); page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := s.Flow.Store.Exempt(c.Request().Context(), person.Account.ID, page.Reason, ends, s.author(who)); err != nil {
 		return err
 	}
-	return done(c, personURL(person), "exempt")
+	return done(c, personURL(person), "exempted")
 }
 
 func (s *Site) adminEndPersonExemption(c echo.Context, who login.Visitor) error {
@@ -101,5 +90,5 @@ func (s *Site) adminEndPersonExemption(c echo.Context, who login.Visitor) error 
 	if err := s.Flow.Store.EndExemption(c.Request().Context(), person.Account.ID, s.author(who)); err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
-	return done(c, personURL(person), "not-exempt")
+	return done(c, personURL(person), "exemption-ended")
 }

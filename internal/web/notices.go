@@ -8,8 +8,6 @@ var notices = map[string]string{
 	"blocked":        "The person is blocked. Their sessions have ended.",
 	"unblocked":      "The block is taken back. The person can log in again.",
 	"erased":         "The person is erased.",
-	"exempt":         "The person is exempt until the end that you gave.",
-	"not-exempt":     "The exemption has ended.",
 	"member-added":   "The person is in the group, by your hand.",
 	"member-removed": "What administrators had granted is ended. Other reasons to be in the group stay.",
 	"rules-applied":  "The rules were applied. The last logins say what they changed.",
