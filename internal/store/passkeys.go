@@ -269,8 +269,9 @@ type challengeRow struct {
 
 func (challengeRow) TableName() string { return "passkey_challenges" }
 
-// maxChallenges bounds how many wait at a time: anybody can ask for one. The oldest
-// are forgotten when there are more.
+// maxChallenges bounds how many logins by a passkey alone wait at a time: anybody can
+// begin one. The oldest are forgotten when there are more; of those whom we know there
+// is one for each purpose, and no stranger makes us forget it.
 const maxChallenges = 10_000
 
 // KeepChallenge remembers a challenge by the hash of its token (session.NewToken). Of
@@ -291,7 +292,7 @@ func (tx *Tx) KeepChallenge(c Challenge, tokenHash []byte) error {
 		return wrap(err, "keep a challenge")
 	}
 	return wrap(tx.db.Exec(`DELETE FROM passkey_challenges WHERE token_hash IN
-		(SELECT token_hash FROM passkey_challenges ORDER BY expires DESC, token_hash LIMIT ? OFFSET ?)`, purgeAtOnce, maxChallenges).Error,
+		(SELECT token_hash FROM passkey_challenges WHERE user_id = '' ORDER BY expires DESC, token_hash LIMIT ? OFFSET ?)`, purgeAtOnce, maxChallenges).Error,
 		"forget challenges")
 }
 

@@ -207,12 +207,17 @@ func TestChallengesAreBoundedAndTheOldestGoFirst(t *testing.T) {
 		for batch := range slices.Chunk(rows, 1000) {
 			must(t, s.write.Create(batch).Error)
 		}
+		_, known := session.NewToken() // older than all, and of somebody whose password was right
+		must(t, s.KeepChallenge(ctx, Challenge{Purpose: AfterPassword, UserID: NewID(), Expires: noon.Add(-time.Second)}, known))
 		_, hash := session.NewToken()
 		must(t, s.KeepChallenge(ctx, Challenge{Purpose: LogIn, Expires: noon.Add(time.Hour)}, hash))
 		var left int64
-		must(t, s.read.Model(&challengeRow{}).Count(&left).Error)
+		must(t, s.read.Model(&challengeRow{}).Where("user_id = ''").Count(&left).Error)
 		if left != maxChallenges {
 			t.Errorf("%d wait", left)
+		}
+		if _, err := s.UseChallenge(ctx, known, noon.Add(-time.Hour)); err != nil {
+			t.Errorf("strangers made us forget somebody whom we know: %v", err)
 		}
 		if _, err := s.UseChallenge(ctx, rows[0].TokenHash, noon.Add(-time.Hour)); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("the oldest: %v", err)
