@@ -93,11 +93,11 @@ func (f *Flow) knock(ctx context.Context, knock Knock) (Opened, error) {
 		}
 		// Before a passkey has answered, nothing is forgotten: wrong codes would be free
 		// to whoever has the password and asks for a passkey after each few.
-		alone := tx.ForgetFailures
+		settle := tx.ForgetFailures
 		if len(second.passkeys) > 0 {
-			alone = tx.SameFailures
+			settle = tx.SameFailures
 		}
-		if alone, err := alone(who.Account.ID, who.Failures); err != nil || !alone {
+		if alone, err := settle(who.Account.ID, who.Failures); err != nil || !alone {
 			return cmp.Or(err, errStaysOut)
 		}
 		if len(second.passkeys) > 0 {
