@@ -393,6 +393,15 @@ func (n nearness) Top() amount { return max(n.Most, n.Count, 1) }
 // directoryPath is the address of a record's directory.
 func directoryPath(key string) string { return below("records", key) + "/directory" }
 
+// describedRecord is the record of an address, which describes a directory.
+func (s *Site) describedRecord(c echo.Context) (idms.Record, error) {
+	record, err := s.shownRecord(c)
+	if err == nil && record.Directory == nil {
+		err = fault.New(fault.Invalid, "The record %s describes no directory.", record.Key)
+	}
+	return record, err
+}
+
 // directoryFrame is the frame of a page about the directory of one record.
 func (s *Site) directoryFrame(c echo.Context, title string, record idms.Record, who login.Visitor) adminFrame {
 	return s.adminFrame(c, title+" · "+clip(60, record.Name), "records", who)
@@ -734,12 +743,9 @@ func (s *Site) adminDirectoryTest(c echo.Context, who login.Visitor) error {
 const maxLookedUp = 1024
 
 func (s *Site) adminTestDirectory(c echo.Context, who login.Visitor) error {
-	record, err := s.shownRecord(c)
+	record, err := s.describedRecord(c)
 	if err != nil {
 		return err
-	}
-	if record.Directory == nil {
-		return fault.New(fault.Invalid, "The record %s describes no directory.", record.Key)
 	}
 	values, err := posted(c, smallPost)
 	if err != nil {

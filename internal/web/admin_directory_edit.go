@@ -399,12 +399,9 @@ func (s *Site) adminSetBindPassword(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	record, err := s.shownRecord(c)
+	record, err := s.describedRecord(c)
 	if err != nil {
 		return err
-	}
-	if record.Directory == nil {
-		return fault.New(fault.Invalid, "The record %s describes no directory.", record.Key)
 	}
 	page, err := s.bindPasswordPage(c, record, who)
 	if err != nil {
@@ -509,12 +506,9 @@ func (s *Site) adminRemoveDirectory(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	record, err := s.shownRecord(c)
+	record, err := s.describedRecord(c)
 	if err != nil {
 		return err
-	}
-	if record.Directory == nil {
-		return fault.New(fault.Invalid, "The record %s describes no directory.", record.Key)
 	}
 	page, err := s.removePage(c, record, who)
 	if err != nil {

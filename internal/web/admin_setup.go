@@ -446,6 +446,18 @@ func keyState(of saml.CertificatePreview, now time.Time) badge {
 	return badge{"Good", good}
 }
 
+// setUpAgain shows the set-up with what was typed, and what is wrong with it.
+func (s *Site) setUpAgain(c echo.Context, who login.Visitor, record idms.Record, d idms.Document, seen int) func(fault.Problems) error {
+	return func(problems fault.Problems) error {
+		page, err := s.setUpPage(c, who, record, d, problems)
+		if err != nil {
+			return err
+		}
+		page.Seen = seen
+		return s.render(c, http.StatusUnprocessableEntity, page)
+	}
+}
+
 // adminSetUpProvider previews the provider's values, or saves them.
 func (s *Site) adminSetUpProvider(c echo.Context, who login.Visitor) error {
 	record, err := s.shownRecord(c)
@@ -462,14 +474,7 @@ func (s *Site) adminSetUpProvider(c echo.Context, who login.Visitor) error {
 	problems.AddError("saml.metadata", noMetadata)
 	problems.AddError("saml.certificates", noCertificate)
 
-	again := func(problems fault.Problems) error {
-		page, err := s.setUpPage(c, who, record, d, problems)
-		if err != nil {
-			return err
-		}
-		page.Seen = seen
-		return s.render(c, http.StatusUnprocessableEntity, page)
-	}
+	again := s.setUpAgain(c, who, record, d, seen)
 	changed, found := d.Checked()
 	changed.ID = record.ID
 	if problems.Any() {
@@ -598,14 +603,7 @@ func (s *Site) adminSetUpMapping(c echo.Context, who login.Visitor) error {
 	}
 	d := idms.DocumentOf(record)
 	readFields(mappingFields, typed, &d)
-	again := func(problems fault.Problems) error {
-		page, err := s.setUpPage(c, who, record, d, problems)
-		if err != nil {
-			return err
-		}
-		page.Seen = seen
-		return s.render(c, http.StatusUnprocessableEntity, page)
-	}
+	again := s.setUpAgain(c, who, record, d, seen)
 	changed, problems := d.Checked()
 	if changed.ID = record.ID; !problems.Any() {
 		problems.Under("mapping", changed.Mapping.Check()) // which a draft could leave for later
