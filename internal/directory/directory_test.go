@@ -561,6 +561,8 @@ func TestAdministratorsAndExemptPeopleAreNeverDisabledByASync(t *testing.T) {
 	onBoth(t, func() *paper { return company(40, 2, 10) }, func(s *site) {
 		s.first()
 		owner := store.Author{Who: "bob", Role: roles.Owner, Now: noon}
+		before := owner
+		before.Now = noon.Add(-2 * time.Hour)
 		id := func(name string) string {
 			person, err := s.find(name)
 			if err != nil {
@@ -572,7 +574,7 @@ func TestAdministratorsAndExemptPeopleAreNeverDisabledByASync(t *testing.T) {
 			s.Store.SetRole(s.Context(), id("user000000"), roles.Reader, owner),
 			s.Store.SetRole(s.Context(), id("user000001"), roles.Editor, owner),
 			s.Store.Exempt(s.Context(), id("user000002"), "works for us", s.now.Add(time.Hour), owner),
-			s.Store.Exempt(s.Context(), id("user000003"), "worked for us", s.now.Add(-time.Hour), owner),
+			s.Store.Exempt(s.Context(), id("user000003"), "worked for us", before.Now.Add(time.Hour), before),
 		} {
 			if err != nil {
 				s.Fatal(err)

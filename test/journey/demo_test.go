@@ -49,6 +49,14 @@ func (v visitor) begin(t *testing.T, record string) {
 	v.See(t, "ul.cast")
 }
 
+// leave logs out, and waits for the page that stays: the way there leads over the
+// identity provider and back where there is one, by pages that post themselves on.
+func (v visitor) leave(t *testing.T) {
+	t.Helper()
+	v.Follow(t, `form[action="/logout"] button`)
+	v.expect(t, "main:not(:has(form[data-post-now])) h1", "You are logged out")
+}
+
 // choose clicks on a person at the identity provider.
 func (v visitor) choose(t *testing.T, name, way string) {
 	t.Helper()
@@ -101,8 +109,7 @@ func TestAVisitorOfTheDemo(t *testing.T) {
 	v.quiet(t)
 
 	t.Log("Logging out, here and at the provider.")
-	v.Follow(t, `form[action="/logout"] button`)
-	v.expect(t, "h1", "You are logged out")
+	v.leave(t)
 	v.expect(t, "#answer", "logged out at your identity provider as well") // it goes there and back by itself
 	v.Accessible(t)
 	v.Open(t, v.base+"/groups")
