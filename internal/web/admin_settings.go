@@ -14,7 +14,6 @@ import (
 
 	"idms/internal/config"
 	"idms/internal/fault"
-	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/mail"
 	"idms/internal/roles"
@@ -121,11 +120,9 @@ func (s *Site) settingsPage(c echo.Context, who login.Visitor) (adminSettingsPag
 			page.ThroughRecord++
 		}
 	}
-	records, err := s.Flow.Store.Records(ctx)
+	records, err := s.Flow.Store.Choices(ctx)
 	for _, record := range records {
-		if record.Key != idms.LocalKey && record.State == idms.Active {
-			page.Tests = append(page.Tests, option{Value: record.Key, Label: record.Name})
-		}
+		page.Tests = append(page.Tests, option{Value: record.Key, Label: record.Name})
 	}
 	return page, err
 }
