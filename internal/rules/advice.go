@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -13,25 +14,31 @@ func (p Pattern) Advice() []string {
 	if p.IsZero() {
 		return nil
 	}
+	tree, err := syntax.Parse(p.text, syntax.Perl)
+	if err != nil {
+		return nil // it has parsed before
+	}
 	var advice []string
+	before, after := !p.options.Full && open(tree, first), !p.options.Full && open(tree, last)
 	switch {
 	case len(p.globs) == 0:
 		advice = append(advice, "No value can ever match this.")
 	case p.matchesAll():
 		advice = append(advice, "This matches every value, even an empty one.")
+	case anything(tree): // the usual way to say that there must be a value
 	case p.loose() != "":
 		advice = append(advice, fmt.Sprintf("This matches every value that contains %q, with anything before and after it. For the whole value write ^…$ or choose full match.", p.loose()))
-	}
-
-	tree, err := syntax.Parse(p.text, syntax.Perl)
-	if err != nil {
-		return advice // it has parsed before
-	}
-	if halfAnchored(tree) && !p.options.Full {
+	case halfAnchored(tree) && !p.options.Full:
 		advice = append(advice, "The ^ belongs to the first alternative only and the $ to the last. For whole values write ^(?:…|…)$ or choose full match.")
+	case before && after:
+		advice = append(advice, "This matches longer values too: anything may stand before and after it. For the whole value write ^…$ or choose full match.")
+	case before:
+		advice = append(advice, "This matches longer values too: anything may stand before it. For the whole value begin with ^ or choose full match.")
+	case after:
+		advice = append(advice, "This matches longer values too: anything may follow it. For the whole value end with $ or choose full match.")
 	}
-	if before, after, found := looseDot(tree); found {
-		advice = append(advice, fmt.Sprintf(`The dot in %q stands for any character. If a dot is meant, write \. instead.`, before+"."+after))
+	if word := looseDot(tree); word != "" {
+		advice = append(advice, fmt.Sprintf(`The dot in %q stands for any character. If a dot is meant, write \. instead.`, word))
 	}
 	if len(p.text) > 1 && p.text[0] == '/' && (strings.HasSuffix(p.text, "/") || strings.HasSuffix(p.text, "/i")) {
 		advice = append(advice, "The slashes are part of the pattern and must be in the value. Leave them out; instead of /i choose ignore case.")
@@ -88,31 +95,83 @@ func ends(tree *syntax.Regexp, op syntax.Op) bool {
 	return tree.Op == syntax.OpConcat && tree.Sub[len(tree.Sub)-1].Op == op
 }
 
-// looseDot finds a single dot between two words, as in example.com, and the words.
-func looseDot(tree *syntax.Regexp) (before, after string, found bool) {
+// side is one of the two of a pattern.
+type side bool
+
+const (
+	first side = false
+	last  side = true
+)
+
+// open reports whether a side of the pattern ends in the middle of a word, as both
+// of admin do in superadmins. What ends with a comma or a hyphen, or with .*, leaves
+// open what comes there on purpose.
+func open(tree *syntax.Regexp, at side) bool {
+	switch tree.Op {
+	case syntax.OpLiteral:
+		if at == first {
+			return !notWord(tree.Rune[0])
+		}
+		return !notWord(tree.Rune[len(tree.Rune)-1])
+	case syntax.OpCharClass:
+		return slices.ContainsFunc(tree.Rune, func(r rune) bool { return !notWord(r) })
+	case syntax.OpAnyCharNotNL, syntax.OpAnyChar:
+		return true
+	case syntax.OpConcat:
+		if at == first {
+			return open(tree.Sub[0], at)
+		}
+		return open(tree.Sub[len(tree.Sub)-1], at)
+	case syntax.OpStar, syntax.OpPlus:
+		return !anything(tree) && open(tree.Sub[0], at)
+	}
+	return slices.ContainsFunc(tree.Sub, func(sub *syntax.Regexp) bool { return open(sub, at) })
+}
+
+// anything recognises ., .* and .+, in brackets and with anchors too, but for ^.$,
+// which is one character.
+func anything(tree *syntax.Regexp) bool {
+	switch tree.Op {
+	case syntax.OpAnyCharNotNL, syntax.OpAnyChar:
+		return true
+	case syntax.OpStar, syntax.OpPlus, syntax.OpCapture:
+		return anything(tree.Sub[0])
+	case syntax.OpConcat:
+		parts := slices.DeleteFunc(slices.Clone(tree.Sub), func(part *syntax.Regexp) bool {
+			return part.Op == syntax.OpBeginText || part.Op == syntax.OpEndText
+		})
+		return len(parts) == 1 && anything(parts[0]) && (len(tree.Sub) == 2 || parts[0].Op != syntax.OpAnyCharNotNL)
+	}
+	return false
+}
+
+// looseDot finds a single dot behind a word and before another literal, as in
+// example.com and in Inc., and returns it with the words around it.
+func looseDot(tree *syntax.Regexp) string {
 	if tree.Op == syntax.OpConcat {
 		for i := 1; i+1 < len(tree.Sub); i++ {
 			left, dot, right := tree.Sub[i-1], tree.Sub[i], tree.Sub[i+1]
 			if dot.Op != syntax.OpAnyCharNotNL || left.Op != syntax.OpLiteral || right.Op != syntax.OpLiteral {
 				continue
 			}
-			a, b := string(left.Rune), string(right.Rune)
-			before = a[strings.LastIndexFunc(a, notWord)+1:]
-			after = b
-			if end := strings.IndexFunc(b, notWord); end >= 0 {
-				after = b[:end]
+			before, after := string(left.Rune), string(right.Rune)
+			before = before[strings.LastIndexFunc(before, notWord)+1:]
+			if end := strings.IndexFunc(after, notWord); end > 0 {
+				after = after[:end]
+			} else if end == 0 {
+				after = string(right.Rune[:1])
 			}
-			if before != "" && after != "" {
-				return before, after, true
+			if before != "" {
+				return before + "." + after
 			}
 		}
 	}
 	for _, sub := range tree.Sub {
-		if before, after, found = looseDot(sub); found {
-			return before, after, found
+		if word := looseDot(sub); word != "" {
+			return word
 		}
 	}
-	return "", "", false
+	return ""
 }
 
 func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }

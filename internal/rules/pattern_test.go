@@ -95,6 +95,9 @@ func TestAdvice(t *testing.T) {
 		all      = `This matches every value, even an empty one.`
 		never    = `No value can ever match this.`
 		half     = `The ^ belongs to the first alternative only and the $ to the last. For whole values write ^(?:…|…)$ or choose full match.`
+		longer   = `This matches longer values too: anything may stand before and after it. For the whole value write ^…$ or choose full match.`
+		longerAt = `This matches longer values too: anything may stand before it. For the whole value begin with ^ or choose full match.`
+		goesOn   = `This matches longer values too: anything may follow it. For the whole value end with $ or choose full match.`
 		slashes  = `The slashes are part of the pattern and must be in the value. Leave them out; instead of /i choose ignore case.`
 	)
 	for _, tt := range []struct {
@@ -108,7 +111,16 @@ func TestAdvice(t *testing.T) {
 		{"Admins*", Options{}, []string{anywhere}},
 		{".*Admin.*", Options{}, []string{anywhere}},
 		{"Admin", Options{Full: true}, nil},
-		{"Admin$", Options{}, nil},
+		{"Admin$", Options{}, []string{longerAt}},
+		{"^cloud-admins", Options{}, []string{goesOn}},
+		{"^cloud-admins", Options{Full: true}, nil},
+		{"^(a|b)", Options{}, []string{goesOn}},
+		{"[a-z]+-admins", Options{}, []string{longer}},
+		{`@example\.com$`, Options{}, nil}, // where a word begins or ends, more is meant
+		{"^team-", Options{}, nil},
+		{"^CN=admins,", Options{}, nil},
+		{"^admins.*", Options{}, nil},
+		{"^admins.+$", Options{}, nil},
 		{`\bAdmin\b`, Options{}, nil},
 		{"^Admin|Owner$", Options{}, []string{half}},
 		{"^Admin|Owner$", Options{Full: true}, nil},
@@ -122,12 +134,18 @@ func TestAdvice(t *testing.T) {
 		{"Admin|", Options{}, []string{all}},
 		{".*", Options{Full: true}, []string{all}},
 		{".+", Options{}, nil},
+		{"^.+$", Options{}, nil},
+		{".", Options{}, nil},
+		{"^.", Options{}, nil},
+		{"^.$", Options{}, nil},
 		{"^$", Options{}, nil},
 		{"^CN=Admins$,OU=IT", Options{}, []string{never}},
 		{`[^\x00-\x{10FFFF}]`, Options{}, []string{never}},
 		{"^ada@example.com$", Options{}, []string{`The dot in "example.com" stands for any character. If a dot is meant, write \. instead.`}},
 		{"^CN=ada,DC=a.b,DC=com$", Options{}, []string{`The dot in "a.b" stands for any character. If a dot is meant, write \. instead.`}},
-		{"(?:^|,)10.0", Options{}, []string{`The dot in "10.0" stands for any character. If a dot is meant, write \. instead.`}},
+		{"^CN=Dr. Who,OU=x$", Options{}, []string{`The dot in "Dr. " stands for any character. If a dot is meant, write \. instead.`}},
+		{"^CN=admins,O=Acme Inc.,C=US$", Options{}, []string{`The dot in "Inc.," stands for any character. If a dot is meant, write \. instead.`}},
+		{"(?:^|,)10.0", Options{}, []string{goesOn, `The dot in "10.0" stands for any character. If a dot is meant, write \. instead.`}},
 		{`^ada@example\.com$`, Options{}, nil},
 		{`^ada@example[.]com$`, Options{}, nil},
 		{`^a.*b$`, Options{}, nil},
