@@ -231,6 +231,7 @@ type adminAdministratorPage struct {
 	Sources   []membershipRow // of the built-in groups
 	ByRule    roles.Role      // the highest that rules give; "" for none
 	Chosen    string
+	Reason    string // as typed
 	Roles     []option
 	Mails     bool
 }
@@ -308,7 +309,7 @@ func (s *Site) adminSetRole(c echo.Context, who login.Visitor) error {
 	}
 	by := s.author(who)
 	by.Reason = strings.TrimSpace(values.Get("reason"))
-	page.Chosen = values.Get("role")
+	page.Chosen, page.Reason = values.Get("role"), by.Reason
 	role, status := roles.Role(page.Chosen), http.StatusUnprocessableEntity
 	if _, given := values["role"]; !given || role != roles.None && !role.Known() {
 		page.Problems.Add("role", "Choose a role, or no role.")

@@ -176,6 +176,7 @@ type adminRecordKeysPage struct {
 	Undo         string // address that takes the next key back; "" when there is none
 	Metadata     string // address of ours
 	Force        bool   // an owner may take a step before its time
+	Reason       string // as typed
 }
 
 // keyStep is one step of a roll-over of our keys.
@@ -221,7 +222,7 @@ func (s *Site) showRecordKeys(c echo.Context, who login.Visitor, status int, pro
 	}
 	page := recordKeysPageOf(s.recordFrame(c, record, "certificates", who), record, keys, standings[record.Key].Certificates, s.Clock())
 	page.Metadata = record.SAML.SP(record.Key, s.Flow.Base, nil).MetadataURL
-	page.Problems = problems
+	page.Problems, page.Reason = problems, reasonIn(c.Request().PostForm)
 	return s.render(c, status, page)
 }
 

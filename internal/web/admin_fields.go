@@ -276,7 +276,7 @@ type typedField struct {
 	Word   string // ours
 	Means  string
 	There  string // what the provider that is set up calls it; "" without one, or without a word
-	Also   string // what others call it
+	Also   synonyms
 	Value  string
 	Wrong  []string // what is wrong with it
 	Locked bool     // shown, and not to be typed into

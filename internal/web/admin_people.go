@@ -119,7 +119,7 @@ func (s *Site) adminEndSessions(c echo.Context, who login.Visitor) error {
 	if _, err := s.Flow.Store.EndSessionsOfUser(ctx, person.Account.ID, s.author(who)); err != nil {
 		return err
 	}
-	return see(c, below("people", person.Account.ID))
+	return done(c, below("people", person.Account.ID), "sessions-ended")
 }
 
 // adminEndSession ends one session; one that has ended meanwhile is as good. Its ID
@@ -133,5 +133,5 @@ func (s *Site) adminEndSession(c echo.Context, who login.Visitor) error {
 	if _, err := s.Flow.Store.EndSessionByID(ctx, c.Param("session"), s.author(who)); err != nil {
 		return err
 	}
-	return see(c, below("people", person.Account.ID))
+	return done(c, below("people", person.Account.ID), "session-ended")
 }

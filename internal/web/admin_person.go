@@ -58,6 +58,9 @@ type exemptionShown struct {
 	Granted, Ends exact
 }
 
+// PasswordURL is where a local person is given a one-time address.
+func (p adminPersonPage) PasswordURL() string { return below("administrators", p.ID) }
+
 func (adminPersonPage) file() string { return "admin_person.html" }
 
 // Bounds of what a person's page shows before it links on.

@@ -30,6 +30,7 @@ type adminRecordPage struct {
 	recordFrame
 	form
 	Row       recordRow
+	Reason    string // as typed
 	Sessions  int
 	Warnings  []recordWarning
 	Waiting   *waitingMetadata // nil when nothing waits for approval
@@ -49,8 +50,9 @@ type adminRecordPage struct {
 
 // address is what to enter at the identity provider.
 type address struct {
-	ID, Name, Also string // our word, and those of others
-	Value          string
+	ID, Word string
+	Also     synonyms
+	Value    string
 }
 
 // recordWarning is what an administrator may not have meant.
@@ -114,7 +116,7 @@ func (s *Site) showRecord(c echo.Context, who login.Visitor, status int, problem
 	if page.Logins, err = s.loginRows(ctx, logins, page.Edits()); err != nil {
 		return err
 	}
-	page.Problems = problems
+	page.Problems, page.Reason = problems, reasonIn(c.Request().PostForm)
 	return s.render(c, status, page)
 }
 
@@ -238,7 +240,7 @@ func ourAddresses(sp saml.SP) []address {
 	add("sign-on", "Login URL", sp.LoginURL)
 	add("slo", "Our single logout URL", sp.SLO)
 	for i, previous := range sp.PreviousACS {
-		list = append(list, address{fmt.Sprintf("previous-acs-%d", i), "Previous ACS URL", "still accepted, until it is retired", previous})
+		list = append(list, address{fmt.Sprintf("previous-acs-%d", i), "Previous ACS URL", synonyms{Shown: "still accepted, until it is retired"}, previous})
 	}
 	return list
 }

@@ -161,9 +161,9 @@ func TestARoleIsGivenToWhoComesByTheirRecordAndTheLastOwnerStaysS44(t *testing.T
 			t.Errorf("taking the last owner's role: %d\n%s", p.status, p.text)
 		}
 	}
-	p.post(t, layla+"/role", url.Values{"role": {"emperor"}})
-	if p.status != http.StatusUnprocessableEntity {
-		t.Errorf("a role that does not exist: %d", p.status)
+	p.post(t, layla+"/role", url.Values{"role": {"emperor"}, "reason": {"a slip"}})
+	if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-reason").AttrOr("value", "") != "a slip" {
+		t.Errorf("a role that does not exist: %d, with the reason %q", p.status, p.page.Find("#f-reason").AttrOr("value", ""))
 	}
 	p.post(t, layla+"/role", url.Values{"role": {"owner"}})
 	p.post(t, grace+"/role", url.Values{"role": {"reader"}})

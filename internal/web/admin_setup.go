@@ -85,7 +85,8 @@ func (p adminSetUpPage) Named() string { return p.At.named() }
 // ourValue is what to enter at the provider.
 type ourValue struct {
 	ID, Word, Means string
-	There, Also     string
+	There           string
+	Also            synonyms
 	Value           string // "" is nothing to enter
 	None            string // what to do then
 }

@@ -217,6 +217,9 @@ func TestAnEditorEndsTheSessionsOfAPersonAndAReaderCannot(t *testing.T) {
 		t.Errorf("one button leads to %s and leaves %d sessions", editor.at, len(open()))
 	}
 	editor.submit(t, editor.page.Find(`form[action$="/sessions/end"]`), "")
+	if !strings.Contains(editor.page.Find(".notice").Text(), "All sessions of this person have ended") {
+		t.Errorf("it says %q", editor.page.Find(".notice").Text())
+	}
 	if len(open()) != 0 || editor.page.Find("#sessions").Parent().Find("form").Length() != 0 {
 		t.Errorf("the other leaves %d sessions", len(open()))
 	}

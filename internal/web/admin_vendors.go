@@ -102,20 +102,27 @@ func (v vendor) param() string {
 
 func (v vendor) calls(term docs.Term) string { return strings.Join(v.Calls(term), " · ") }
 
-// synonymsShown bounds the words beside a label: they are to be recognised, not read.
+// synonyms are the words of others for one of ours. Those beside the label are to be
+// recognised, not read; the rest opens.
+type synonyms struct {
+	Shown, More string
+	Others      int // how many more
+}
+
 const synonymsShown = 4
 
 // alsoCalled are the words of others for one of ours, to stand beside it: those of
 // the vendor have a place of their own, and those that only one other vendor uses
 // help nobody who has chosen. For the zero vendor they are everybody's.
-func alsoCalled(term docs.Term, at vendor) string {
+func alsoCalled(term docs.Term, at vendor) synonyms {
 	var list []string
 	for _, one := range term.Also {
-		if len(list) < synonymsShown && one.Text != term.Word && (at.Key == "" || len(one.By) == 0) {
+		if one.Text != term.Word && (at.Key == "" || len(one.By) == 0) {
 			list = append(list, one.Text)
 		}
 	}
-	return strings.Join(list, " · ")
+	shown := min(len(list), synonymsShown)
+	return synonyms{strings.Join(list[:shown], " · "), strings.Join(list[shown:], " · "), len(list) - shown}
 }
 
 // vendorOptions are the choices of a provider.

@@ -7,6 +7,7 @@ var notices = map[string]string{
 	// People
 	"blocked":        "The person is blocked. Their sessions have ended.",
 	"unblocked":      "The block is taken back. The person can log in again.",
+	"sessions-ended": "All sessions of this person have ended.",
 	"erased":         "The person is erased.",
 	"member-added":   "The person is in the group, by your hand.",
 	"member-removed": "What administrators had granted is ended. Other reasons to be in the group stay.",
