@@ -75,16 +75,18 @@ func (c demoCommand) Run(p *program) (err error) {
 		return err
 	}
 	defer house.Close()
-	text, err := provider.RecordsFile()
-	if err != nil {
-		return err
-	}
-	file, problems := idms.ParseFile(text, nil)
-	if problems.Any() {
-		return problems.Err()
-	}
-	if _, err := house.store.Apply(p.ctx, file, store.Author{Role: roles.Owner, Who: "demo", Reason: "the demonstration", Now: p.clock()}); err != nil {
-		return err
+	for _, records := range []func() ([]byte, error){provider.RecordsFile, provider.IdleRecordsFile} {
+		text, err := records()
+		if err != nil {
+			return err
+		}
+		file, problems := idms.ParseFile(text, nil)
+		if problems.Any() {
+			return problems.Err()
+		}
+		if _, err := house.store.Apply(p.ctx, file, store.Author{Role: roles.Owner, Who: "demo", Reason: "the demonstration", Now: p.clock()}); err != nil {
+			return err
+		}
 	}
 	ldap, err := house.demoDirectory(p, provider)
 	if err != nil {

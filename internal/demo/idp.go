@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/rand"
+	"crypto/x509"
 	"embed"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"html/template"
+	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,6 +38,7 @@ type IdP struct {
 	Config
 	provider   crewjam.IdentityProvider
 	ownKey     saml.Key
+	byHand     *x509.Certificate  // of the same key, as an administrator once entered it
 	services   map[string]service // by entity ID
 	serviceKey saml.Key
 	mux        *http.ServeMux
@@ -70,6 +73,10 @@ func New(c Config) (*IdP, error) {
 	if err != nil {
 		return nil, err
 	}
+	byHand, err := endingSoon(own, c.Clock())
+	if err != nil {
+		return nil, err
+	}
 	at := func(path string) (url.URL, error) {
 		address, err := url.Parse(c.BaseURL + path)
 		if err != nil {
@@ -97,6 +104,7 @@ func New(c Config) (*IdP, error) {
 			MetadataURL: metadataURL, SSOURL: ssoURL, LogoutURL: sloURL, ValidDuration: &validity,
 		},
 		ownKey:     own,
+		byHand:     byHand,
 		services:   map[string]service{},
 		serviceKey: services,
 		mux:        http.NewServeMux(),
@@ -136,6 +144,22 @@ func newKeys(now time.Time) (own, services saml.Key, err error) {
 		return own, services, fmt.Errorf("making the demo's keys: %w", err)
 	}
 	return own, services, nil
+}
+
+// endingSoon is a certificate of the provider's key that ends in nine days and
+// almost a whole one: what becomes of a certificate that was entered by hand.
+func endingSoon(of saml.Key, now time.Time) (*x509.Certificate, error) {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      of.Certificate.Subject,
+		NotBefore:    now.AddDate(-2, 0, 0),
+		NotAfter:     now.AddDate(0, 0, 10).Add(-time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &of.Private.PublicKey, of.Private)
+	if err != nil {
+		return nil, fmt.Errorf("making the demo's certificate that ends soon: %w", err)
+	}
+	return x509.ParseCertificate(der)
 }
 
 // ServiceKey is the service's key towards this provider, one for all records:

@@ -16,7 +16,7 @@ import (
 // The records of the demonstration, by key.
 const (
 	Acme    = "acme"    // access rules, groups, elevation
-	Globex  = "globex"  // request by POST, logins that the provider starts
+	Globex  = "globex"  // request by POST, logins that the provider starts, a certificate that ends soon
 	Initech = "initech" // asks anew every time, five hundred groups
 	// Umbrella, whose groups come from a directory, is in directory.go.
 )
@@ -57,6 +57,25 @@ func indent(spaces int, text string) string {
 	return margin + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+margin)
 }
 
+//go:embed idle.yaml
+var idleText string
+
+var idleTemplate = template.Must(template.New("idle.yaml").Funcs(template.FuncMap{"indent": indent}).Parse(idleText))
+
+// IdleRecordsFile is the record file of the records that nobody can log in
+// through: without them a list of records would show one state alone.
+func (p *IdP) IdleRecordsFile() ([]byte, error) {
+	metadata, err := p.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	var buffer bytes.Buffer
+	if err := idleTemplate.Execute(&buffer, struct{ Metadata string }{string(metadata)}); err != nil {
+		return nil, fmt.Errorf("writing the demo's idle records: %w", err)
+	}
+	return buffer.Bytes(), nil
+}
+
 // RecordsFile is the record file of the demonstration, as `idms apply` reads
 // it: three records for this provider, and the groups that they grant.
 func (p *IdP) RecordsFile() ([]byte, error) {
@@ -76,7 +95,7 @@ func (p *IdP) RecordsFile() ([]byte, error) {
 		SSO:         p.provider.SSOURL.String(),
 		SLO:         p.provider.LogoutURL.String(),
 		Logout:      p.LogoutURL(),
-		Certificate: base64.StdEncoding.EncodeToString(p.provider.Certificate.Raw),
+		Certificate: base64.StdEncoding.EncodeToString(p.byHand.Raw),
 		Password:    password,
 		SmartCard:   smartCard,
 		RelayState:  records[1].RelayState,

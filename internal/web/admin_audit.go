@@ -136,7 +136,7 @@ func (s *Site) adminAudit(c echo.Context, who login.Visitor) error {
 
 // withOptions fills the selects of the filter and the addresses of the downloads.
 func (p adminAuditPage) withOptions(actions, authors []string) adminAuditPage {
-	options, known := []option{{Label: "Any"}}, p.Action == ""
+	options, known := []option{{Label: "All"}}, p.Action == ""
 	for _, action := range actions {
 		options = append(options, option{Value: action, Label: action})
 		known = known || action == p.Action

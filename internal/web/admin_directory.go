@@ -115,7 +115,7 @@ func cutAt(cursor string) (int, error) {
 
 func adminDirectoriesPageOf(around adminFrame, rows []directoryRow, query, state string) adminDirectoriesPage {
 	page := adminDirectoriesPage{adminFrame: around, Query: query, Total: len(rows), States: optionsOf(state,
-		option{"", "any", false}, option{dirHeld, "Held", false}, option{dirFailed, "Failed", false}, option{dirRunning, "Running", false},
+		option{"", "All", false}, option{dirHeld, "Held", false}, option{dirFailed, "Failed", false}, option{dirRunning, "Running", false},
 		option{dirSynced, "Synced", false}, option{dirPaused, "Paused", false}, option{dirOff, "Not synced by itself", false})}
 	folded := strings.ToLower(query)
 	for _, row := range rows {

@@ -269,7 +269,7 @@ func adminRunPageOf(around adminFrame, name string, run store.Run, standing stor
 	if standing.State.Approved.Hash != "" && standing.State.Approved.Hash == run.Hash && run.Outcome == store.RunHeld {
 		page.ApprovedNow = standing.State.Approved.By
 	}
-	all := []option{{"", "any", false}}
+	all := []option{{"", "All", false}}
 	for _, kind := range ldapsync.Kinds {
 		if n := run.Counts[kind]; n > 0 || kind == filter.Kind {
 			all = append(all, option{string(kind), kindWords(kind).Word + " (" + number(n) + ")", false})

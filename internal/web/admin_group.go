@@ -133,7 +133,7 @@ func (p *adminGroupPage) show(members []store.Member, pointers []groups.Pointer,
 }
 
 func (p adminGroupPage) withOptions() adminGroupPage {
-	p.Kinds = optionsOf(p.Kind, option{Label: "Any"}, option{Value: string(groups.Manual), Label: "By hand"},
+	p.Kinds = optionsOf(p.Kind, option{Label: "All"}, option{Value: string(groups.Manual), Label: "By hand"},
 		option{Value: string(groups.FromAssociation), Label: "Association"}, option{Value: string(groups.FromDirectory), Label: "Directory sync"},
 		option{Value: string(groups.FromSCIM), Label: "SCIM"})
 	return p

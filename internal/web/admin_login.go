@@ -51,6 +51,11 @@ type adminLoginPage struct {
 	Would bool
 }
 
+// Refused is true when a step of the line refused, which is then open.
+func (p adminLoginPage) Refused() bool {
+	return slices.ContainsFunc(p.Steps, func(step loginStep) bool { return step.Open })
+}
+
 // loginStep is one dot of the line.
 type loginStep struct {
 	wrong

@@ -65,7 +65,7 @@ func blockPageOf(around adminFrame, person store.Person, sessions string) adminA
 	page := actPageOf(around, person, "block")
 	page.Heading, page.Button, page.Danger = "Block this person", "Block "+clip(40, person.Account.Username), true
 	page.Says = []string{
-		"Nobody logs in as this person until somebody takes the block back, whatever their identity provider says. " + sessions + " at once.",
+		"Nobody logs in as this person until somebody unblocks them, whatever their identity provider says. " + sessions + " at once.",
 		"Groups and everything else stay as they are.",
 	}
 	switch person.Account.State {
@@ -79,7 +79,7 @@ func blockPageOf(around adminFrame, person store.Person, sessions string) adminA
 
 func unblockPageOf(around adminFrame, person store.Person) adminActPage {
 	page := actPageOf(around, person, "unblock")
-	page.Heading, page.Button = "Take the block back", "Unblock "+clip(40, person.Account.Username)
+	page.Heading, page.Button = "Unblock this person", "Unblock "+clip(40, person.Account.Username)
 	page.Says = []string{"The person can log in again, as the rules of their record decide. No session comes back."}
 	if person.Account.State != users.Blocked {
 		page.Possible, page.Says = false, []string{"This person is not blocked."}

@@ -472,8 +472,12 @@ func TestTheTimelineOfCertificatesIsSortedFilteredAndPaged(t *testing.T) {
 		t.Errorf("Acme's are %q", whose)
 	}
 	p.open(t, "/admin/certificates?soon=yes")
+	if whose := p.column(1); len(whose) != 1 || whose[0] != "GlobexThe provider’s, signs responses" {
+		t.Errorf("soon end %q", whose)
+	}
+	p.open(t, "/admin/certificates?soon=yes&record=acme")
 	if p.page.Find(`main [role="status"]`).Length() != 1 {
-		t.Error("something ends soon")
+		t.Error("something of Acme's ends soon")
 	}
 	p.open(t, "/admin/certificates?cursor=x")
 	if p.status != http.StatusBadRequest {

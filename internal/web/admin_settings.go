@@ -70,13 +70,13 @@ func (p adminSettingsPage) Provable() bool { return p.Provider.Proved && p.BackD
 
 // settingWords are how people call the settings that can be adjusted.
 var settingWords = map[string][2]string{
-	"portal_name":          {"Name of the portal", "on every page and in letters"},
-	"session.length":       {"Session length", "end of a session, whatever the person does; 1m to 30d. It counts for sessions that begin from now on"},
-	"session.idle":         {"Idle time", "end of a session that nobody uses, at most the session length; 0 for never. It counts at once, for open sessions too"},
-	"session.elevation":    {"Elevation length", "how long an elevation lasts, within the session"},
-	"retention.traces":     {"Logins are explained for", "traces, and what providers said in them; 1h to 3660d"},
-	"retention.unverified": {"Unverified responses kept", "the newest so many of responses that could not be verified; 0 to 1000000"},
-	"retention.assertions": {"Last assertion of a person kept for", "to apply changed rules before their next login, and to rehearse; 1h to 3660d. 0 records none and removes what is there"},
+	"portal_name":          {"Name of the portal", "On every page and in letters"},
+	"session.length":       {"Session length", "End of a session, whatever the person does; 1m to 30d. It counts for sessions that begin from now on"},
+	"session.idle":         {"Idle time", "End of a session that nobody uses, at most the session length; 0 for never. It counts at once, for open sessions too"},
+	"session.elevation":    {"Elevation length", "How long an elevation lasts, within the session"},
+	"retention.traces":     {"Logins are explained for", "Traces, and what providers said in them; 1h to 3660d"},
+	"retention.unverified": {"Unverified responses kept", "The newest so many of responses that could not be verified; 0 to 1000000"},
+	"retention.assertions": {"Last assertion of a person kept for", "To apply changed rules before their next login, and to rehearse; 1h to 3660d. 0 records none and removes what is there"},
 	"retention.audit":      {"Audit trail goes back for", "1d to 3660d"},
 }
 

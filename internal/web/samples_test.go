@@ -116,6 +116,21 @@ func complaints(page *goquery.Document) []string {
 	if count := page.Find("main").Length(); count != 1 {
 		complain("the page has %d main parts, want 1", count)
 	}
+	// The heading stands above the cards, below the links to where the page belongs and
+	// nothing else. A page with one thing to do is one card, heading and all.
+	above := page.Find("main.container > h1")
+	if above.Length() == 0 {
+		above = page.Find("main.container > .heading > h1").Parent()
+	}
+	if page.Find("main.container").Length() == 0 {
+		above = page.Find("main.door > .card > h1")
+	}
+	if above.Length() != 1 {
+		complain("the first heading stands neither above the cards nor in the only one")
+	}
+	if above.PrevAll().Not("nav, p:has(a)").Length() > 0 {
+		complain("something stands above the first heading that does not say where the page belongs")
+	}
 	page.Find("h1, h2, button, a, label, th, dt, dd, li").Each(func(_ int, one *goquery.Selection) {
 		if strings.TrimSpace(one.Text()) == "" {
 			outer, _ := goquery.OuterHtml(one)
