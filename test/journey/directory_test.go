@@ -37,6 +37,13 @@ func TestAHeldSyncIsApprovedInTheDemo(t *testing.T) {
 	v.Accessible(t)
 	v.Screenshot(t, "directory-held")
 
+	t.Log("So does a group whose members would leave it.")
+	v.Open(t, v.base+"/admin/groups/field-service")
+	v.expect(t, "main .stop", "7 members are held by a stop")
+	v.Accessible(t)
+	v.Picture(t, "group", "", 900)
+	v.Follow(t, "main .stop p:last-child a")
+
 	t.Log("The plan names everybody who would be shut out.")
 	v.Follow(t, `section[aria-labelledby="held"] a[role="button"]`)
 	v.expect(t, `section[aria-labelledby="plan"] tbody tr:first-child`, "Shut out: gone")

@@ -108,7 +108,9 @@ func aRuleIsAddedAndARefusalExplained(t *testing.T, v, colleague visitor) {
 	colleague.choose(t, "Dora Marković", "Log in with a password")
 	colleague.expect(t, "h1", "Dora")
 	v.Open(t, v.base+"/admin/records")
-	v.expect(t, "table.records", "Wayne & Söhne")
+	for _, shown := range []string{"Wayne & Söhne", "Certificate ends in 9 days", "Draft", "Disabled", "Sync held"} {
+		v.expect(t, "table.records", shown)
+	}
 	v.Picture(t, "records", "", 620)
 
 	t.Log("A rule is tried on them while it is typed.")
