@@ -210,7 +210,7 @@ func (c demoCommand) tell(p *program, cfg config.Config, metadata, administer st
 	fmt.Fprintf(&text, "\nWhoever is refused sees a reference. This explains it, in another terminal:\n\n  idms trace REFERENCE --data %s\n", cfg.Data)
 	fmt.Fprintf(&text, "\nAnd this tries a record with a login that lets nobody in:\n\n  idms test-login acme --data %s --base-url %s\n", cfg.Data, base)
 	fmt.Fprintf(&text, "\nUmbrella's people and groups come from a directory. What its syncs did, and the plan that is held:\n\n  idms ldap history %s --data %s\n  idms ldap history %s held --data %s\n", demo.Umbrella, cfg.Data, demo.Umbrella, cfg.Data)
-	text.WriteString("\nNothing is kept. Ctrl-C ends it.\n")
+	text.WriteString("\nGlobex's certificate ends in nine days, which the service warns of. Nothing is kept. Ctrl-C ends it.\n")
 	_, err := fmt.Fprintln(p.stdout, text.String())
 	return err
 }
