@@ -63,6 +63,7 @@ func TestAHeldSyncIsApprovedInTheDemo(t *testing.T) {
 	v.Accessible(t)
 	v.Follow(t, `#progress a[href*="/runs/"]`)
 	v.expect(t, "main", "by grace")
+
 	t.Log("A group says who is in it, and why.")
 	v.Open(t, v.base+"/admin/groups/field-service")
 	v.expect(t, "main tbody", "by the directory of umbrella")

@@ -111,7 +111,7 @@ func aRuleIsAddedAndARefusalExplained(t *testing.T, v, colleague visitor) {
 	for _, shown := range []string{"Wayne & Söhne", "Certificate ends in 9 days", "Draft", "Disabled", "Sync held"} {
 		v.expect(t, "table.records", shown)
 	}
-	v.Picture(t, "records", "", 620)
+	v.Picture(t, "records", "", 760)
 
 	t.Log("A rule is tried on them while it is typed.")
 	v.Open(t, v.base+"/admin/records/wayne-sohne/rules")
