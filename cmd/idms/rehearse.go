@@ -84,8 +84,8 @@ func (r rehearsed) write(w *strings.Builder) {
 		}
 		fmt.Fprintf(w, "    %s: %s%s\n", quantity(some.Count, one, many), strings.Join(names, ", "), more)
 	}
-	line(r.GainLogin, "person could log in again", "people could log in again")
-	line(r.LoseLogin, "person could not log in any more", "people could not log in any more")
+	line(r.GainLogin, "person can log in again", "people can log in again")
+	line(r.LoseLogin, "person can no longer log in", "people can no longer log in")
 	line(r.OtherAccount, "person would come as another account", "people would come as other accounts")
 	line(r.Raised, "person gets a higher level", "people get a higher level")
 	line(r.Lowered, "person gets a lower level", "people get a lower level")

@@ -264,7 +264,7 @@ func TestDisablingSaysWhoseSessionsEndAndKeepsPeopleAndGroupsS53(t *testing.T) {
 	}
 	h.visitor(t).logIn(t, demo.Acme, "ada", "card")
 	p.open(t, "/admin/records/acme/switch-on")
-	if !strings.Contains(p.page.Find("main").Text(), "It is so already") || p.page.Find("main form").Length() != 0 {
+	if !strings.Contains(p.page.Find("main").Text(), "There is nothing to do") || p.page.Find("main form").Length() != 0 {
 		t.Error("what is on can be switched on again")
 	}
 }
@@ -428,7 +428,7 @@ func TestRestoringIsRehearsedAndTakesBackWhatTheMetadataAddressSaid(t *testing.T
 		t.Errorf("restoring would change %q", what)
 	}
 	p.push(t, "/restore")
-	if said := p.page.Find("main").Text(); !strings.Contains(said, "1 person could log in") || p.page.Find(`form[action$="/save"]`).Length() != 1 {
+	if said := p.page.Find("main").Text(); !strings.Contains(said, "1 person can log in") || p.page.Find(`form[action$="/save"]`).Length() != 1 {
 		t.Fatalf("it is not rehearsed, %d:\n%s", p.status, said)
 	}
 	p.push(t, "/save")

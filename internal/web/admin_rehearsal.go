@@ -87,7 +87,7 @@ type adminRehearsalPage struct {
 
 // turnKind is one thing that changes, and for whom.
 type turnKind struct {
-	ID, Words string // "3 people could not log in any more"
+	ID, Words string // "3 people can no longer log in"
 	Losing    bool
 	Count     int
 	Rows      []turnRow
@@ -201,13 +201,13 @@ func kindsOf(r idms.Rehearsal) []turnKind {
 			kinds[len(kinds)-1].GroupURL = below("groups", key)
 		}
 	}
-	add("loses-login", r.LoseLogin, "could not log in any more", "could not log in any more", true, levels)
+	add("loses-login", r.LoseLogin, "can no longer log in", "can no longer log in", true, levels)
 	add("other-account", r.OtherAccount, "would come as another account", "would come as other accounts", true, func(t idms.Turn) turnRow {
 		return turnRow{Now: fareOf(t.From), Then: badge{"Another account", bad}}
 	})
 	add("lowered", r.Lowered, "gets a lower level", "get a lower level", true, levels)
 	groupKinds(r.Leaves, "leaves", "leaves the group", "leave the group", true, membership(in, out))
-	add("gains-login", r.GainLogin, "could log in", "could log in", false, levels)
+	add("gains-login", r.GainLogin, "can log in", "can log in", false, levels)
 	add("raised", r.Raised, "gets a higher level", "get a higher level", false, levels)
 	groupKinds(r.Joins, "joins", "joins the group", "join the group", false, membership(out, in))
 	return kinds

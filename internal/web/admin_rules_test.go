@@ -148,7 +148,7 @@ func TestATakingAwayFromManyIsConfirmed(t *testing.T) {
 	p.press(t, rulesForm, "new:validation_rules", nil)
 	p.press(t, rulesForm, "save", url.Values{"rule.attribute": {"employment"}, "rule.pattern": {"^nobody$"}})
 	label := p.page.Find(`label[for="f-confirmed"]`).Text()
-	if !strings.Contains(label, "1 person") || !strings.Contains(p.page.Find("main").Text(), "1 person could not log in any more") {
+	if !strings.Contains(label, "1 person") || !strings.Contains(p.page.Find("main").Text(), "1 person can no longer log in") {
 		t.Fatalf("the box says %q:\n%s", label, said(p))
 	}
 	p.press(t, saveForm, "", nil)
@@ -172,7 +172,7 @@ func TestARehearsalThatIsNoLongerTrueIsShownAgain(t *testing.T) {
 	h.visitor(t).logIn(t, demo.Acme, "layla", "password") // one more loses the login
 	p.press(t, saveForm, "", url.Values{"confirmed": {"yes"}})
 	if p.status != http.StatusOK || h.version(t, demo.Acme) != before || !strings.Contains(p.page.Find(`[role="alert"]`).Text(), "has changed since you looked") ||
-		!strings.Contains(p.page.Find("main").Text(), "2 people could not log in any more") {
+		!strings.Contains(p.page.Find("main").Text(), "2 people can no longer log in") {
 		t.Fatalf("%d:\n%s", p.status, said(p))
 	}
 	p.press(t, saveForm, "", url.Values{"confirmed": {"yes"}})
