@@ -549,7 +549,7 @@ func TestAFailedRunSaysWhyAndWhatToDo(t *testing.T) {
 	p := h.administrator(t, "rita", roles.Reader)
 	p.open(t, umbrella)
 	first := p.page.Find("main section").First()
-	if first.Find(".badge.none").Length() != 1 || !strings.Contains(first.Text(), ldapsync.Unreachable.Advice()) {
+	if p.page.Find("main > p .badge.none").Length() != 1 || !strings.Contains(first.Text(), ldapsync.Unreachable.Advice()) {
 		t.Errorf("it says %q", first.Text())
 	}
 	if first.Find("form").Length() != 0 {
