@@ -26,43 +26,6 @@ func (s *Sync) Approve(ctx context.Context, key, hash string, by store.Author) e
 	return s.Store.ApproveRun(ctx, edition, hash, by)
 }
 
-// TestConnection says what a record's directory answers, step by step.
-func (s *Sync) TestConnection(ctx context.Context, key string) (ldapsync.Connection, error) {
-	settings, password, err := s.access(ctx, key)
-	if err != nil {
-		return ldapsync.Connection{}, err
-	}
-	return ldapsync.TestConnection(ctx, settings, password)
-}
-
-// TestUser shows what the directory has of a person, what maps to what, and
-// whether they are in scope.
-func (s *Sync) TestUser(ctx context.Context, key, name string) (ldapsync.Found, error) {
-	settings, password, err := s.access(ctx, key)
-	if err != nil {
-		return ldapsync.Found{}, err
-	}
-	return ldapsync.TestUser(ctx, settings, password, name)
-}
-
-// TestGroup shows what the directory has of a group.
-func (s *Sync) TestGroup(ctx context.Context, key, name string) (ldapsync.Found, error) {
-	settings, password, err := s.access(ctx, key)
-	if err != nil {
-		return ldapsync.Found{}, err
-	}
-	return ldapsync.TestGroup(ctx, settings, password, name)
-}
-
-func (s *Sync) access(ctx context.Context, key string) (ldapsync.Settings, string, error) {
-	edition, record, err := s.record(ctx, key)
-	if err != nil {
-		return ldapsync.Settings{}, "", err
-	}
-	password, err := s.Store.BindPassword(ctx, edition.ID)
-	return *record.Directory, password, err
-}
-
 // JobName is what the schedule of a record goes by.
 func JobName(key string) string { return "directory " + key }
 

@@ -40,6 +40,8 @@ type Sync struct {
 
 	// Source is where snapshots come from; nil is the record's directory.
 	Source Source
+
+	tests tests
 }
 
 // Source reads a directory, and looks entries up again.

@@ -284,6 +284,7 @@ type Step struct {
 	Did    string `json:"did"`
 	Result string `json:"result"`
 	Failed bool   `json:"failed,omitempty"`
+	Fix    string `json:"fix,omitempty"` // what can be done about a failed one
 }
 
 func (s *Steps) done(did, result string) {
@@ -294,6 +295,10 @@ func (s *Steps) done(did, result string) {
 
 func (s *Steps) failed(did string, err error) {
 	if s != nil {
-		*s = append(*s, Step{Did: did, Result: fault.Sentence(err), Failed: true})
+		step := Step{Did: did, Result: fault.Sentence(err), Failed: true}
+		if of, ok := errors.AsType[*Fault](err); ok {
+			step.Fix = of.Code.Advice()
+		}
+		*s = append(*s, step)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -706,23 +707,29 @@ func (s *Site) orderDirectory(c echo.Context, notice string, order func(ctx cont
 type adminDirectoryTestPage struct {
 	adminFrame
 	form
-	Nav        []section
-	Name, URL  string
-	Person     string // as typed
-	Group      string
-	Tested     string // what was tested, in words; "" for nothing yet
-	Fault      string
-	Fix        string
-	Connection *ldapsync.Connection
-	Found      *ldapsync.Found
-	OfGroup    bool
-	Verdict    badge
+	Nav       []section
+	Name, URL string
+	Person    string // as typed
+	Group     string
+	Result    *directoryTested // nil for none yet
 }
 
 func (adminDirectoryTestPage) file() string { return "admin_directory_test.html" }
 
+// directoryTested is what a test found.
+type directoryTested struct {
+	ID         string // in the page
+	Tested     string // in words
+	Verdict    badge
+	Fault      string
+	Fix        string // where no step has it
+	Connection *ldapsync.Connection
+	Found      *ldapsync.Found
+	OfGroup    bool
+}
+
 // More is how many members of a group are not shown.
-func (p adminDirectoryTestPage) More() int { return p.Found.Total - len(p.Found.Members) }
+func (t directoryTested) More() int { return t.Found.Total - len(t.Found.Members) }
 
 func adminDirectoryTestPageOf(around adminFrame, record idms.Record) adminDirectoryTestPage {
 	return adminDirectoryTestPage{adminFrame: around, Nav: recordNav(around.Role, record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key)}
@@ -771,29 +778,46 @@ func (s *Site) adminTestDirectory(c echo.Context, who login.Visitor) error {
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
+	var tested directoryTested
 	if what == "connection" {
 		connection, failure := s.Directory.TestConnection(ctx, record.Key)
-		err = failure
-		page.Tested, page.Connection = "the connection", &connection
+		tested, err = testedConnection(&connection), failure
 	} else {
 		found, failure := look(ctx, record.Key, name)
-		err = failure
-		page.Tested, page.Found, page.OfGroup = map[string]string{"person": "the person ", "group": "the group "}[what]+"“"+clip(80, name)+"”", &found, what == "group"
+		tested, err = testedEntry(&found, what, name), failure
 	}
-	if err := page.judge(err); err != nil {
+	if errors.Is(err, directory.ErrTesting) {
+		page.Problems.Add("", "%s", fault.Sentence(err))
+		return s.render(c, http.StatusConflict, page)
+	}
+	if err := tested.judge(err); err != nil {
 		return err
 	}
+	tested.ID = "result" // there is no other here
+	page.Result = &tested
 	return s.render(c, http.StatusOK, page)
 }
 
+// testedConnection and testedEntry are results that are not judged yet.
+func testedConnection(found *ldapsync.Connection) directoryTested {
+	return directoryTested{ID: "result", Tested: "the connection", Connection: found}
+}
+
+func testedEntry(found *ldapsync.Found, what, name string) directoryTested {
+	return directoryTested{ID: "result-" + what, Tested: "the " + what + " “" + clip(80, name) + "”", Found: found, OfGroup: what == "group"}
+}
+
 // judge says how a test ended. What is no answer of a directory comes back.
-func (p *adminDirectoryTestPage) judge(err error) error {
+func (p *directoryTested) judge(err error) error {
 	code, sentence, ok := directory.Blame(err)
 	switch {
 	case err != nil && !ok:
 		return err
 	case err != nil:
-		p.Verdict, p.Fault, p.Fix = badge{"The directory failed", bad}, sentence, ldapsync.FaultCode(code).Advice()
+		p.Verdict, p.Fault = badge{"The directory failed", bad}, sentence
+		if !slices.ContainsFunc(p.steps(), func(step ldapsync.Step) bool { return step.Fix != "" }) {
+			p.Fix = ldapsync.FaultCode(code).Advice()
+		}
 	case p.Connection != nil:
 		p.Verdict = badge{"It answers", good}
 		if p.Connection.People.Usable == 0 {
@@ -811,4 +835,12 @@ func (p *adminDirectoryTestPage) judge(err error) error {
 		p.Verdict = badge{"In scope", good}
 	}
 	return nil
+}
+
+// steps are those that the result shows.
+func (p *directoryTested) steps() ldapsync.Steps {
+	if p.Connection != nil {
+		return p.Connection.Steps
+	}
+	return p.Found.Steps
 }

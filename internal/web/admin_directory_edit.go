@@ -111,6 +111,8 @@ type adminDirectoryEditPage struct {
 	Parts       []directoryInputs
 	Password    bool
 	Reason      string
+	Unsaved     bool // something was typed
+	Trial       directoryTrial
 }
 
 type directoryInputs struct {
@@ -221,6 +223,7 @@ func adminDirectoryEditPageOf(around adminFrame, record idms.Record, typed url.V
 	page := adminDirectoryEditPage{
 		adminFrame: around, form: form{onDirectoryForm(problems)}, Nav: recordNav(around.Role, record.Key, "directory"), Name: record.Name, URL: directoryPath(record.Key),
 		New: record.Directory == nil, Seen: record.Version, Password: password, Reason: typed.Get("reason"),
+		Trial: directoryTrial{Person: typed.Get(trialPerson), Group: typed.Get(trialGroup)},
 		Association: optionsOf(typed.Get("association_type"),
 			option{string(idms.ByRules), "the record’s own group rules: the directory is only described, and can be tested and rehearsed", false},
 			option{string(idms.FromDirectory), "this directory, from its first approved sync on", false}),
@@ -268,7 +271,7 @@ func onDirectoryForm(problems fault.Problems) fault.Problems {
 			number, _, _ := strings.Cut(strings.TrimPrefix(one.Field, directoryPrefix+"hosts["), "]")
 			at, _ := strconv.Atoi(number)
 			shown.Add(directoryPrefix+"hosts", "Host %d: %s", at+1, one.Message)
-		case strings.HasPrefix(one.Field, directoryPrefix), one.Field == "association_type", one.Field == "reason", one.Field == "":
+		case strings.HasPrefix(one.Field, directoryPrefix), strings.HasPrefix(one.Field, trialPrefix), one.Field == "association_type", one.Field == "reason", one.Field == "":
 			shown.Add(one.Field, "%s", one.Message)
 		default:
 			shown.Add("", "Elsewhere in the record, at %s: %s", one.Field, one.Message)
@@ -327,15 +330,26 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 	if file != nil {
 		typed.Set(directoryPrefix+"ca_certificate", strings.ToValidUTF8(string(file), "\ufffd"))
 	}
+	var results []directoryTested
 	show := func(status int, problems fault.Problems) error {
 		page := adminDirectoryEditPageOf(s.directoryFrame(c, "Directory settings", record, who), record, typed, problems, password)
-		page.Seen = seen
+		page.Seen, page.Unsaved, page.Trial.Results = seen, true, results
 		return s.render(c, status, page)
 	}
-	if typed.Get("do") == "preset" {
-		return show(http.StatusOK, nil)
-	}
+	secret := typed.Get(trialPassword)
+	typed.Del(trialPassword) // from here on it is in no page, whatever becomes of the form
 	settings, read := directorySettings(typed)
+	switch typed.Get("do") {
+	case "preset":
+		return show(http.StatusOK, nil)
+	case "test":
+		tested, status, wrong, err := s.tryDirectory(c, who, record, settings, secret, typed, append(problems, read...))
+		if err != nil {
+			return err
+		}
+		results = tested
+		return show(status, wrong)
+	}
 	next := record
 	next.Directory, next.Association = &settings, idms.AssociationType(typed.Get("association_type"))
 	checked, found := idms.DocumentOf(next).Checked()

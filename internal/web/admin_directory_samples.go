@@ -134,30 +134,40 @@ func directorySamples(s sampling) []sample {
 	fresh := whole
 	fresh.Directory, fresh.Association = nil, idms.ByRules
 
-	tested := func(name string) adminDirectoryTestPage {
+	judged := func(err error, results ...directoryTested) []directoryTested {
+		for i := range results {
+			var of error
+			if i == len(results)-1 {
+				of = err
+			}
+			if err := results[i].judge(of); err != nil {
+				panic(err) // it is nil, or a directory's
+			}
+		}
+		return results
+	}
+	tested := func(result directoryTested) adminDirectoryTestPage {
 		page := adminDirectoryTestPageOf(framed("Test", "records", roles.Editor), whole)
-		page.Tested = name
+		page.Result = &result
 		return page
 	}
-	connection := tested("the connection")
-	connection.Connection = &ldapsync.Connection{Host: "dc1.example.com:636", Steps: ldapsync.Steps{{Did: "Connect to dc1.example.com:636", Result: "TLS 1.3, CN=dc1.example.com"}, {Did: "Bind as idms@example.com", Result: "accepted"}},
-		People: ldapsync.Sample{Entries: 1000, Usable: 980, More: true, Names: []string{"ada", "chen", long}}, Groups: ldapsync.Sample{Entries: 210, Usable: 210, Names: []string{"Platform team"}}}
-	broken := tested("the connection")
-	broken.Connection = &ldapsync.Connection{Steps: ldapsync.Steps{{Did: "Connect to dc1.example.com:636", Result: "nobody answers", Failed: true}}}
-	broken.Verdict, broken.Fault, broken.Fix = badge{"The directory failed", "none"}, "None of the hosts answers.", ldapsync.Unreachable.Advice()
-	person := tested("the person “ada”")
-	person.Person = "ada"
-	person.Found = &ldapsync.Found{DN: "uid=ada,ou=people,dc=example,dc=com", ExternalID: "0x5f2c9a01d3b84e77", InScope: true, Why: "It is in scope: below the base, and the filter finds it.",
+	answers := testedConnection(&ldapsync.Connection{Host: "dc1.example.com:636", Steps: ldapsync.Steps{{Did: "Connect to dc1.example.com:636", Result: "TLS 1.3, CN=dc1.example.com"}, {Did: "Bind as idms@example.com", Result: "accepted"}},
+		People: ldapsync.Sample{Entries: 1000, Usable: 980, More: true, Names: []string{"ada", "chen", long}}, Groups: ldapsync.Sample{Entries: 210, Usable: 210, Names: []string{"Platform team"}}})
+	silentHost := testedConnection(&ldapsync.Connection{Steps: ldapsync.Steps{{Did: "Connect to dc1.example.com:636", Result: "nobody answers", Failed: true, Fix: ldapsync.Unreachable.Advice()}}})
+	someone := testedEntry(&ldapsync.Found{DN: "uid=ada,ou=people,dc=example,dc=com", ExternalID: "0x5f2c9a01d3b84e77", InScope: true, Why: "It is in scope: below the base, and the filter finds it.",
 		Mapped: []ldapsync.MappedFrom{{Field: "username", From: "sAMAccountName", Value: "ada"}, {Field: "email", From: "mail", Value: "ada@example.com"}},
-		Groups: []string{"Platform team", "שלום"}, Attributes: []ldapsync.Attribute{{Name: "memberOf", Values: []string{"cn=a", "cn=b"}, More: 12}}}
-	group := tested("the group “Sales”")
-	group.Group, group.OfGroup = "Sales", true
-	group.Found = &ldapsync.Found{DN: "cn=sales,dc=example,dc=com", Why: "It is out of scope: it is not below ou=groups,dc=example,dc=com.", Total: 25, Members: []ldapsync.Member{{DN: "uid=ada,dc=example,dc=com", Kind: "person"}, {DN: "cn=dummy", Kind: "nobody"}}}
-	for _, page := range []*adminDirectoryTestPage{&connection, &person, &group} {
-		if err := page.judge(nil); err != nil {
-			panic(err) // it is nil above
-		}
-	}
+		Groups: []string{"Platform team", "שלום"}, Attributes: []ldapsync.Attribute{{Name: "memberOf", Values: []string{"cn=a", "cn=b"}, More: 12}}}, "person", "ada")
+	sales := testedEntry(&ldapsync.Found{DN: "cn=sales,dc=example,dc=com", Why: "It is out of scope: it is not below ou=groups,dc=example,dc=com.", Total: 25, Members: []ldapsync.Member{{DN: "uid=ada,dc=example,dc=com", Kind: "person"}, {DN: "cn=dummy", Kind: "nobody"}}}, "group", "Sales")
+	unreachable := &ldapsync.Fault{Phase: ldapsync.Connecting, Code: ldapsync.Unreachable, Sentence: "None of the hosts answers."}
+	connection, broken := tested(judged(nil, answers)[0]), tested(judged(unreachable, silentHost)[0])
+	person, group := tested(judged(nil, someone)[0]), tested(judged(nil, sales)[0])
+	person.Person, group.Group = "ada", "Sales"
+	typedTrial := directoryTyped(settings, idms.FromDirectory)
+	typedTrial.Set(trialPerson, "ada")
+	typedTrial.Set(trialGroup, "Sales")
+	tried, failedTrial := editPage(typedTrial, nil), editPage(typedTrial, nil)
+	tried.Trial.Results, failedTrial.Trial.Results = judged(nil, answers, someone, sales), judged(unreachable, silentHost)
+	noSecret := editPage(typedTrial, fault.Problems{{Field: trialPassword, Message: "Write the bind password again. The one that is kept goes to the server that is saved alone, and hosts, port, protection or the CA certificate are others here."}})
 
 	runs := adminRunsPage{adminFrame: framed("History", "records", roles.Reader), Nav: recordNav(roles.Reader, "acme", "directory"), Name: "Acme", URL: directoryPath("acme")}
 	noRuns := runs
@@ -186,6 +196,9 @@ func directorySamples(s sampling) []sample {
 		{"admin-directory-test-group", http.StatusOK, group},
 		{"admin-directory-edit", http.StatusOK, editPage(typed, nil)},
 		{"admin-directory-edit-new", http.StatusOK, adminDirectoryEditPageOf(framed("Settings", "records", roles.Editor), fresh, directoryTyped(ldapsync.Settings{Preset: ldapsync.OpenLDAP}, idms.ByRules), nil, false)},
+		{"admin-directory-edit-tested", http.StatusOK, tried},
+		{"admin-directory-edit-test-failed", http.StatusOK, failedTrial},
+		{"admin-directory-edit-test-without-password", http.StatusUnprocessableEntity, noSecret},
 		{"admin-directory-edit-refused", http.StatusUnprocessableEntity, editPage(spoiled, append(problems, found...))},
 		{"admin-directory-password", http.StatusOK, password},
 		{"admin-directory-password-refused", http.StatusUnprocessableEntity, noPasswordGiven},
