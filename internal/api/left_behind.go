@@ -65,6 +65,7 @@ type settleDocument struct {
 	Rule   string `json:"rule,omitempty"`
 	User   string `json:"user,omitempty"`
 	Expect int    `json:"expect,omitempty"`
+	Hash   string `json:"hash,omitempty"`
 }
 
 func (d settleDocument) problems() fault.Problems {
@@ -92,12 +93,13 @@ type settled struct {
 	Reasons int          `json:"reasons" doc:"taken away: a person in a group by one association is one"`
 	People  int          `json:"people" doc:"in a group each"`
 	Leaving int          `json:"leaving" doc:"of them, those whom nothing else keeps in the group"`
+	Hash    string       `json:"hash" doc:"the same as long as the same is done to the same people; what a change holds itself to"`
 }
 
 type settledAnswer struct{ Body settled }
 
-// settleLeftBehind asks for no If-Match: what it changes has no document. Expect
-// takes its place.
+// settleLeftBehind asks for no If-Match: what it changes has no document. Hash, or
+// Expect, takes its place.
 func (a *API) settleLeftBehind(ctx context.Context, in *struct {
 	Tried
 	Reasoned
@@ -112,9 +114,9 @@ func (a *API) settleLeftBehind(ctx context.Context, in *struct {
 	}
 	done, err := a.Flow.Store.SettleLeftBehind(ctx,
 		store.LeftChoice{Group: document.Group, Record: document.Record, Rule: document.Rule, User: document.User},
-		store.Settlement{Adopt: document.Action == "adopt", DryRun: in.DryRun, Expect: document.Expect}, by)
+		store.Settlement{Adopt: document.Action == "adopt", DryRun: in.DryRun, Expect: document.Expect, Seen: document.Hash}, by)
 	if err != nil {
 		return nil, err
 	}
-	return &settledAnswer{settled{in.DryRun, leftBehindOf(done.Left), done.More, done.Reasons, done.People, done.Leaving}}, nil
+	return &settledAnswer{settled{in.DryRun, leftBehindOf(done.Left), done.More, done.Reasons, done.People, done.Leaving, done.Hash}}, nil
 }

@@ -38,10 +38,13 @@ func TestWhatADeletedAssociationLeftIsSettledByTokenS34(t *testing.T) {
 
 	var done settled
 	h.ask(roles.Editor, "POST", "/left-behind?dry_run=true", `{"action":"remove","all":true}`).is(http.StatusOK).into(&done)
-	if !done.DryRun || done.Reasons != 1 || done.People != 1 || done.Leaving != 1 {
+	if !done.DryRun || done.Reasons != 1 || done.People != 1 || done.Leaving != 1 || len(done.Hash) != 16 {
 		t.Errorf("removing would %+v", done)
 	}
-	h.ask(roles.Editor, "POST", "/left-behind", `{"action":"adopt","group":"platform","record":"acme","rule":"ops","expect":1}`, "Idms-Reason", "she stays").is(http.StatusOK).into(&done)
+	removal := done.Hash
+	h.ask(roles.Editor, "POST", "/left-behind?dry_run=true", `{"action":"adopt","all":true}`).is(http.StatusOK).into(&done)
+	h.ask(roles.Editor, "POST", "/left-behind", `{"action":"adopt","all":true,"hash":"`+removal+`"}`).is(http.StatusPreconditionFailed).problem()
+	h.ask(roles.Editor, "POST", "/left-behind", `{"action":"adopt","group":"platform","record":"acme","rule":"ops","expect":1,"hash":"`+done.Hash+`"}`, "Idms-Reason", "she stays").is(http.StatusOK).into(&done)
 	if done.DryRun || done.Reasons != 1 || done.Leaving != 0 {
 		t.Errorf("adopting did %+v", done)
 	}

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -139,9 +141,11 @@ func (s *Store) LeftMembers(ctx context.Context, group string, left []Left, curs
 type Settlement struct {
 	Adopt  bool // the people stay, by the author's hand; otherwise the reason is taken away
 	DryRun bool // go the whole way and take it back
-	// Expect is how many reasons its author has seen; fewer or more by now are
-	// fault.Conflict, with ErrChanged in its chain. 0 expects nothing.
+	// Expect is how many reasons its author has seen, and Seen the hash of what they
+	// have seen (Settled); anything else by now is fault.Conflict, with ErrChanged in
+	// its chain. 0 and "" expect nothing.
 	Expect int
+	Seen   string
 }
 
 // Settled says what a settlement did, and in a dry run would have done.
@@ -151,6 +155,9 @@ type Settled struct {
 	Reasons int    // taken away: a person in a group by one association is one
 	People  int    // in a group each, who were there for these reasons
 	Leaving int    // of them, those who leave the group, for nothing else keeps them in it
+	// Hash is the same for two settlements that do the same: of whom which reason goes
+	// in which group, and whether they leave it or stay. 16 digits.
+	Hash string
 }
 
 // SettleLeftBehind removes what deleted associations left, or adopts it: whoever was
@@ -177,8 +184,15 @@ func (s *Store) SettleLeftBehind(ctx context.Context, choice LeftChoice, how Set
 		if !by.Role.May(roles.Owner) {
 			done.Left = slices.DeleteFunc(done.Left, func(one Left) bool { return isBuiltIn(one.Group) })
 		}
-		for _, one := range done.Left {
-			done.Reasons += one.Members
+		if len(done.Left) == 0 {
+			return errNothingLeft
+		}
+		if err := tx.lockRecordsOf(done.Left); err != nil {
+			return err
+		}
+		// Whoever logged in until now is counted, and nobody does from here on.
+		if err := tx.lookAtLeft(choice, how, &done); err != nil {
+			return err
 		}
 		switch {
 		case done.Reasons == 0:
@@ -186,11 +200,11 @@ func (s *Store) SettleLeftBehind(ctx context.Context, choice LeftChoice, how Set
 		case how.Expect > 0 && how.Expect != done.Reasons:
 			return fault.Hide(ErrChanged, fault.Conflict, fmt.Sprintf(
 				"%d memberships were left by deleted associations when you looked, and there are %d now. Look again, and decide anew.", how.Expect, done.Reasons))
+		case how.Seen != "" && how.Seen != done.Hash:
+			return fault.Hide(ErrChanged, fault.Conflict,
+				"Something else would happen now than when you looked: to other people, or for other reasons. Nothing was done. Look again, and decide anew.")
 		}
-		if err := tx.lockRecordsOf(done.Left); err != nil {
-			return err
-		}
-		err = tx.keepingAnOwner(func() error { return tx.settle(choice, how, by, &done) })
+		err = tx.keepingAnOwner(func() error { return tx.settle(choice, how, by, done) })
 		if err == nil && how.DryRun {
 			err = errDryRun
 		}
@@ -217,55 +231,106 @@ func (tx *Tx) lockRecordsOf(left []Left) error {
 	return tx.lockRecords(ids)
 }
 
-// settle goes group by group: what leaves a group can be said of all its reasons
+// leftIn is what was left in one group, and what of it a settlement is about.
+type leftIn struct {
+	of      []Left
+	reasons string // condition on membership_sources m: one of these reasons
+	args    []any  // of it
+	who     string // and whose they are
+	whose   []any
+}
+
+// where is the whole condition.
+func (l leftIn) where() (string, []any) { return l.reasons + l.who, slices.Concat(l.args, l.whose) }
+
+// byGroup goes group by group: what leaves a group can be said of all its reasons
 // together alone.
-func (tx *Tx) settle(choice LeftChoice, how Settlement, by Author, done *Settled) error {
-	who, whose := "", []any(nil)
-	if choice.User != "" {
-		who, whose = " AND m.user_id = ?", []any{choice.User}
-	}
-	var events []audit.Event
-	for from := 0; from < len(done.Left); {
+func byGroup(left []Left, choice LeftChoice, do func(in leftIn) error) error {
+	for from := 0; from < len(left); {
 		to := from
-		for to < len(done.Left) && done.Left[to].Group.Key == done.Left[from].Group.Key {
+		for to < len(left) && left[to].Group.Key == left[from].Group.Key {
 			to++
 		}
-		group, of := done.Left[from].Group.Key, done.Left[from:to]
+		in := leftIn{of: left[from:to], args: []any{left[from].Group.Key, groups.FromAssociation}}
 		from = to
-
 		// VALUES, because SQLite knows no list of rows after IN.
-		reasons := "(m.group_key = ? AND m.kind = ? AND (m.record_key, m.granted_by) IN (VALUES (?, ?)" + strings.Repeat(", (?, ?)", len(of)-1) + "))"
-		args := []any{group, groups.FromAssociation}
-		for _, one := range of {
-			args = append(args, one.Record, one.Rule)
+		in.reasons = "(m.group_key = ? AND m.kind = ? AND (m.record_key, m.granted_by) IN (VALUES (?, ?)" + strings.Repeat(", (?, ?)", len(in.of)-1) + "))"
+		for _, one := range in.of {
+			in.args = append(in.args, one.Record, one.Rule)
 		}
-		args = append(args, whose...)
-		people, err := tx.count("SELECT count(DISTINCT m.user_id) FROM membership_sources m WHERE "+reasons+who, args...)
-		if err != nil {
+		if choice.User != "" {
+			in.who, in.whose = " AND m.user_id = ?", []any{choice.User}
+		}
+		if err := do(in); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// lookAtLeft counts what a settlement is about, person by person, and makes its hash.
+func (tx *Tx) lookAtLeft(choice LeftChoice, how Settlement, done *Settled) error {
+	digest := sha256.New()
+	fmt.Fprintf(digest, "adopt %t\n", how.Adopt)
+	done.Reasons, done.People, done.Leaving = 0, 0, 0
+	err := byGroup(done.Left, choice, func(in leftIn) error {
+		where, args := in.where()
+		rows, err := tx.db.Raw(`SELECT m.user_id, m.record_key, m.granted_by,
+			CASE WHEN EXISTS (SELECT 1 FROM membership_sources o WHERE o.group_key = m.group_key AND o.user_id = m.user_id AND NOT `+strings.ReplaceAll(in.reasons, "m.", "o.")+`) THEN 1 ELSE 0 END
+			FROM membership_sources m WHERE `+where+` ORDER BY m.user_id, m.record_key, m.granted_by`, slices.Concat(in.args, args)...).Rows()
+		if err != nil {
+			return wrap(err, "look at what associations left")
+		}
+		defer rows.Close()
+		members, last := map[[2]string]int{}, ""
+		for rows.Next() {
+			var user, record, rule string
+			var stays int
+			if err := rows.Scan(&user, &record, &rule, &stays); err != nil {
+				return wrap(err, "look at what associations left")
+			}
+			if how.Adopt {
+				stays = 1
+			}
+			if members[[2]string{record, rule}]++; user != last {
+				last = user
+				done.People++
+				done.Leaving += 1 - stays
+			}
+			fmt.Fprintf(digest, "%q %q %q %q %d\n", in.of[0].Group.Key, user, record, rule, stays)
+		}
+		for i, one := range in.of { // since they were listed, somebody may have logged in
+			in.of[i].Members = members[[2]string{one.Record, one.Rule}]
+			done.Reasons += in.of[i].Members
+		}
+		return wrap(rows.Err(), "look at what associations left")
+	})
+	done.Hash = hex.EncodeToString(digest.Sum(nil)[:8])
+	return err
+}
+
+// settle does what lookAtLeft has counted.
+func (tx *Tx) settle(choice LeftChoice, how Settlement, by Author, done Settled) error {
+	var events []audit.Event
+	err := byGroup(done.Left, choice, func(in leftIn) error {
+		where, args := in.where()
 		if how.Adopt {
-			err = tx.db.Exec(`INSERT INTO membership_sources (user_id, group_key, kind, record_key, granted_by, since)
+			err := tx.db.Exec(`INSERT INTO membership_sources (user_id, group_key, kind, record_key, granted_by, since)
 				SELECT DISTINCT m.user_id, m.group_key, CAST(? AS TEXT), '', CAST(? AS TEXT), CAST(? AS BIGINT)
-				FROM membership_sources m WHERE `+reasons+who+` ON CONFLICT DO NOTHING`,
-				append([]any{groups.Manual, by.Who, micros(by.Now)}, args...)...).Error
+				FROM membership_sources m WHERE `+where+` ON CONFLICT DO NOTHING`,
+				slices.Concat([]any{groups.Manual, by.Who, micros(by.Now)}, args)...).Error
 			if err != nil {
 				return wrap(err, "adopt memberships")
 			}
 		}
-		staying, err := tx.count("SELECT count(DISTINCT m.user_id) FROM membership_sources m WHERE "+reasons+who+
-			" AND EXISTS (SELECT 1 FROM membership_sources o WHERE o.group_key = m.group_key AND o.user_id = m.user_id AND NOT "+strings.ReplaceAll(reasons, "m.", "o.")+")",
-			append(slices.Clone(args), args[:2+2*len(of)]...)...)
-		if err != nil {
-			return err
+		if err := tx.db.Exec("DELETE FROM membership_sources AS m WHERE "+where, args...).Error; err != nil {
+			return wrap(err, "remove memberships")
 		}
-		gone := tx.db.Exec("DELETE FROM membership_sources AS m WHERE "+reasons+who, args...)
-		if gone.Error != nil {
-			return wrap(gone.Error, "remove memberships")
-		}
-		done.People += people
-		done.Leaving += people - staying
-		events = append(events, settlementEvents(of, choice, how, by)...)
+		events = append(events, settlementEvents(in.of, choice, how, by)...)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return tx.Audit(events...)
 }

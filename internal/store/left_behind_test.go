@@ -29,7 +29,7 @@ func without(t *testing.T, s *Store, key string, kept ...string) {
 	must(t, err)
 }
 
-func leftIn(t *testing.T, s *Store, choice LeftChoice) string {
+func whatIsLeft(t *testing.T, s *Store, choice LeftChoice) string {
 	t.Helper()
 	list, more, err := s.LeftBehind(ctx, choice)
 	must(t, err)
@@ -85,7 +85,7 @@ func TestWhatADeletedAssociationLeftIsListedAndNothingElseS34(t *testing.T) {
 			{LeftChoice{Group: "' OR 1"}, ""},
 			{LeftChoice{User: "x\x00"}, ""},
 		} {
-			if got := leftIn(t, s, tt.choice); got != tt.want {
+			if got := whatIsLeft(t, s, tt.choice); got != tt.want {
 				t.Errorf("%+v: %q, want %q", tt.choice, got, tt.want)
 			}
 		}
@@ -96,7 +96,7 @@ func TestWhatADeletedAssociationLeftIsListedAndNothingElseS34(t *testing.T) {
 		moved.Associations[0].Key = "in-staff"
 		_, err = s.Apply(ctx, idms.File{Records: []idms.Record{moved}}, olga)
 		must(t, err)
-		if got := leftIn(t, s, LeftChoice{Group: "staff"}); got != "staff/acme/in-staff:1" {
+		if got := whatIsLeft(t, s, LeftChoice{Group: "staff"}); got != "staff/acme/in-staff:1" {
 			t.Errorf("a moved association left %q", got)
 		}
 	})
@@ -153,7 +153,7 @@ func TestLeftoversAreAdoptedByTheAdministratorS34S36(t *testing.T) {
 		if got := memberOf(t, s, "platform"); got != "ada by edith; grace by bob; grace by edith; zoe by the rule in-platform of corp" {
 			t.Errorf("in it are %s", got)
 		}
-		if got := leftIn(t, s, LeftChoice{}); got != "" {
+		if got := whatIsLeft(t, s, LeftChoice{}); got != "" {
 			t.Errorf("left is %s", got)
 		}
 		if list, _, err := s.MembersBy(ctx, "platform", groups.FromAssociation, "", 10); err != nil || len(list) != 1 || list[0].Account.Username != "zoe" {
@@ -172,7 +172,7 @@ func TestOnePersonAloneCanBeSettled(t *testing.T) {
 		must(t, err)
 		done, err := s.SettleLeftBehind(ctx, LeftChoice{Group: "platform", User: ada}, Settlement{}, editor)
 		must(t, err)
-		if done.Reasons != 1 || done.Leaving != 1 || leftIn(t, s, LeftChoice{}) != "platform/acme/in-platform:1" {
+		if done.Reasons != 1 || done.Leaving != 1 || whatIsLeft(t, s, LeftChoice{}) != "platform/acme/in-platform:1" {
 			t.Errorf("one person: %+v", done)
 		}
 	})
@@ -185,8 +185,65 @@ func TestWhatChangedSinceSomebodyLookedIsNotSettled(t *testing.T) {
 		if fault.KindOf(err) != fault.Conflict || !errors.Is(err, ErrChanged) {
 			t.Errorf("two where three were seen: %v", err)
 		}
-		if got := leftIn(t, s, LeftChoice{}); got != "platform/acme/in-platform:2" {
+		if got := whatIsLeft(t, s, LeftChoice{}); got != "platform/acme/in-platform:2" {
 			t.Errorf("left is %s", got)
+		}
+	})
+}
+
+// As many as were seen, and not the same: what is done is what was seen, or nothing.
+func TestOtherPeopleThanSomebodyLookedAtAreNotSettled(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		leftovers(t, s)
+		look := func(adopt bool) Settled {
+			t.Helper()
+			tried, err := s.SettleLeftBehind(ctx, LeftChoice{}, Settlement{Adopt: adopt, DryRun: true}, editor)
+			must(t, err)
+			return tried
+		}
+		seen, adopted := look(false), look(true)
+		if len(seen.Hash) != 16 || seen.Hash == adopted.Hash || look(false).Hash != seen.Hash {
+			t.Errorf("the hashes are %q, %q and %q", seen.Hash, adopted.Hash, look(false).Hash)
+		}
+		refused := func(what string, how Settlement) {
+			t.Helper()
+			before := memberOf(t, s, "platform")
+			if _, err := s.SettleLeftBehind(ctx, LeftChoice{}, how, editor); fault.KindOf(err) != fault.Conflict || !errors.Is(err, ErrChanged) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if after := memberOf(t, s, "platform"); after != before {
+				t.Errorf("%s: in it are %s, not %s", what, after, before)
+			}
+		}
+		refused("adopting what was seen to be removed", Settlement{Adopt: true, Seen: seen.Hash})
+
+		// Grace is in it by hand no more, so that she would leave it too.
+		grace, err := s.AccountID(ctx, "acme", "grace")
+		must(t, err)
+		must(t, s.RemoveMember(ctx, "platform", grace, olga))
+		if now := look(false); now.Reasons != seen.Reasons || now.Leaving != seen.Leaving+1 {
+			t.Fatalf("now it is %+v", now)
+		}
+		refused("who would have stayed would leave", Settlement{Seen: seen.Hash})
+		if got := look(true).Hash; got != adopted.Hash {
+			t.Error("adopting is another thing now, though everybody stays")
+		}
+
+		// Ada goes, and eva comes by the same association: there are two again.
+		ada, err := s.AccountID(ctx, "acme", "ada")
+		must(t, err)
+		seen = look(false)
+		_, err = s.SettleLeftBehind(ctx, LeftChoice{Group: "platform", User: ada}, Settlement{}, olga)
+		must(t, err)
+		loggedIn(t, s, edition(t, s, "acme"), "eva", "platform")
+		if now := look(false); now.Reasons != seen.Reasons || now.People != seen.People || now.Leaving != seen.Leaving {
+			t.Fatalf("not as many: %+v, and %+v before", now, seen)
+		}
+		refused("somebody else", Settlement{Seen: seen.Hash})
+		refused("somebody else, by number too", Settlement{Seen: seen.Hash, Expect: seen.Reasons})
+		done, err := s.SettleLeftBehind(ctx, LeftChoice{}, Settlement{Seen: look(false).Hash}, editor)
+		if err != nil || done.Reasons != 2 || whatIsLeft(t, s, LeftChoice{}) != "" {
+			t.Errorf("what is there now: %+v, %v", done, err)
 		}
 	})
 }

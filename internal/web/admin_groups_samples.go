@@ -83,7 +83,7 @@ func groupSamples(s sampling) []sample {
 	tried.Leaving, tried.More = 0, true
 	adopted := adminSettlePageOf(s.framed("Left by deleted associations", "groups", roles.Owner), platform, adopt, store.LeftChoice{Group: "platform", User: id}, tried)
 	adopted.Username = "layla"
-	adopted.Problems = fault.Problems{{Message: "6 memberships were left by deleted associations when you looked, and there are 5 now. Look again, and decide anew."}}
+	adopted.Problems = fault.Problems{{Message: "Something else would happen now than when you looked: to other people, or for other reasons. Nothing was done. Look again, and decide anew."}}
 
 	return []sample{
 		{"admin-groups", http.StatusOK, full},

@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -171,6 +172,13 @@ func (h *house) leave(t *testing.T) {
 func TestWhatADeletedAssociationLeftIsSeenRehearsedAndRemovedS34(t *testing.T) {
 	h := newHouse(t, false)
 	h.visitor(t).logIn(t, demo.Acme, "ada", "card")
+	h.visitor(t).logIn(t, demo.Acme, "layla", "password")
+	source := groups.Source{Kind: groups.FromAssociation, Record: demo.Acme}
+	for _, one := range h.record(t, demo.Acme).Associations {
+		if one.Group == "platform" {
+			source.By = one.Key
+		}
+	}
 	p := h.administrator(t, "edith", roles.Editor)
 	p.open(t, "/admin/left-behind")
 	if !strings.Contains(p.page.Find(`[role="status"]`).Text(), "Nothing is left") {
@@ -187,10 +195,21 @@ func TestWhatADeletedAssociationLeftIsSeenRehearsedAndRemovedS34(t *testing.T) {
 	if p.status != http.StatusOK || h.inGroup(t, "platform") != was || !strings.Contains(p.page.Find(".refusal").Text(), "1 person leaves a group") {
 		t.Fatalf("the preview is %d, or has done it:\n%s", p.status, p.text)
 	}
-	// Somebody else is left behind meanwhile: the number that was seen is none any more.
-	p.pressButton(t, "Remove 1 reason", url.Values{"seen": {"2"}})
-	if p.status != http.StatusConflict || h.inGroup(t, "platform") != was || !strings.Contains(p.page.Find("#problems").Text(), "there are 1 now") {
-		t.Fatalf("another number: %d\n%s", p.status, p.text)
+	// Meanwhile it is another person, by the same association: as many as were seen.
+	check(t, h.store.InTx(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(
+			tx.ApplyChanges(h.account(t, demo.Acme, "ada"), []groups.Change{{Group: "platform", Remove: true, Source: source}}, h.clock()),
+			tx.ApplyChanges(h.account(t, demo.Acme, "layla"), []groups.Change{{Group: "platform", Source: source}}, h.clock()))
+	}))
+	other := h.inGroup(t, "platform")
+	p.pressButton(t, "Remove 1 reason", nil)
+	if p.status != http.StatusConflict || other == was || h.inGroup(t, "platform") != other || !strings.Contains(p.page.Find("#problems").Text(), "Something else would happen now") {
+		t.Fatalf("another person: %d, in it are %s\n%s", p.status, h.inGroup(t, "platform"), p.text)
+	}
+	was = other
+	p.pressButton(t, "Remove 1 reason", url.Values{"seen": {"1"}})
+	if p.status != http.StatusConflict || h.inGroup(t, "platform") != was {
+		t.Fatalf("what nobody can have seen: %d", p.status)
 	}
 	p.pressButton(t, "Remove 1 reason", url.Values{"reason": {strings.Repeat("x", 501)}})
 	if p.status != http.StatusUnprocessableEntity || h.inGroup(t, "platform") != was {

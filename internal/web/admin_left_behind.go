@@ -119,6 +119,7 @@ type adminSettlePage struct {
 	Record, Rule             string   // the one association; "" for all
 	User, Username           string   // the one person; "" for all
 	Reason                   string   // as typed
+	Seen                     string   // hash of what is shown
 	Reasons, People, Leaving int
 	Left                     []leftRow
 	More                     bool
@@ -134,7 +135,7 @@ func (p adminSettlePage) Stay() int { return p.People - p.Leaving }
 
 const adopt = "adopt"
 
-// adminSettle previews a settlement, and with the number that was seen does it.
+// adminSettle previews a settlement, and does exactly what was seen of it.
 func (s *Site) adminSettle(c echo.Context, who login.Visitor) error {
 	ctx := c.Request().Context()
 	values, err := posted(c, maxGroupForm)
@@ -161,11 +162,10 @@ func (s *Site) adminSettle(c echo.Context, who login.Visitor) error {
 	by, err := s.reasoned(who, reason)
 	var problems fault.Problems
 	problems.AddError("reason", err)
-	// What was seen is a number of ours; anything else is as if nobody had looked.
-	seen := seenIn(values)
+	seen := typed(values, "seen")
 	status := http.StatusOK
-	if seen > 0 && !problems.Any() {
-		_, err := s.Flow.Store.SettleLeftBehind(ctx, choice, store.Settlement{Adopt: do == adopt, Expect: seen}, by)
+	if seen != "" && !problems.Any() {
+		_, err := s.Flow.Store.SettleLeftBehind(ctx, choice, store.Settlement{Adopt: do == adopt, Seen: seen}, by)
 		switch {
 		case err == nil:
 			return done(c, c.Request().URL.EscapedPath(), "left-"+do)
@@ -200,5 +200,5 @@ func (s *Site) adminSettle(c echo.Context, who login.Visitor) error {
 func adminSettlePageOf(frame adminFrame, of groups.Group, do string, choice store.LeftChoice, tried store.Settled) adminSettlePage {
 	list := adminLeftPageOf(frame, of, tried.Left)
 	return adminSettlePage{adminFrame: frame, Of: list.Of, Action: list.Action, Do: do, Record: choice.Record, Rule: choice.Rule, User: choice.User,
-		Reasons: tried.Reasons, People: tried.People, Leaving: tried.Leaving, Left: list.Left, More: tried.More}
+		Seen: tried.Hash, Reasons: tried.Reasons, People: tried.People, Leaving: tried.Leaving, Left: list.Left, More: tried.More}
 }
