@@ -1,6 +1,7 @@
 package idms
 
 import (
+	"reflect"
 	"slices"
 
 	"idms/internal/fault"
@@ -146,4 +147,95 @@ func (e RuleEdit) of(list []RuleText) ([]RuleText, error) {
 		return slices.Insert(list, min(max(e.To-1, 0), len(list)), rule), nil
 	}
 	return nil, fault.New(fault.Invalid, "There is no such change of a rule.")
+}
+
+// EditsTo are edits that make of a document's lists of rules those of another one
+// (Edited). They name what differs, and move as few rules as possible.
+func (d recordDocument) EditsTo(other Document) []RuleEdit {
+	var edits []RuleEdit
+	for _, list := range []string{"validation_rules", "access_rules", "associations"} {
+		edits = append(edits, editsOf(list, d.Rules(list), other.Rules(list))...)
+	}
+	return edits
+}
+
+func editsOf(list string, from, to []RuleText) []RuleEdit {
+	var edits []RuleEdit
+	wanted := map[string]RuleText{}
+	for _, rule := range to {
+		wanted[rule.Key] = rule
+	}
+	var order []string // as the edits before have made it
+	had := map[string]bool{}
+	for _, rule := range from {
+		had[rule.Key] = true
+		next, stays := wanted[rule.Key]
+		if !stays {
+			edits = append(edits, RuleEdit{List: list, Do: RemoveRule, Key: rule.Key})
+			continue
+		}
+		if !reflect.DeepEqual(rule, next) {
+			edits = append(edits, RuleEdit{List: list, Do: ChangeRule, Key: rule.Key, Put: []RuleText{next}})
+		}
+		order = append(order, rule.Key)
+	}
+	var added []RuleText
+	for _, rule := range to {
+		if !had[rule.Key] {
+			added = append(added, rule)
+			order = append(order, rule.Key)
+		}
+	}
+	if len(added) > 0 {
+		edits = append(edits, RuleEdit{List: list, Do: AddRules, Put: added})
+	}
+	place := map[string]int{}
+	for i, key := range order {
+		place[key] = i
+	}
+	places := make([]int, len(to))
+	for i, rule := range to {
+		places[i] = place[rule.Key]
+	}
+	stays := rising(places)
+	for i, rule := range to {
+		if stays[i] {
+			continue
+		}
+		at := slices.Index(order, rule.Key)
+		order = slices.Delete(order, at, at+1)
+		behind := 0
+		if i > 0 {
+			behind = slices.Index(order, to[i-1].Key) + 1
+		}
+		order = slices.Insert(order, behind, rule.Key)
+		edits = append(edits, RuleEdit{List: list, Do: MoveRule, Key: rule.Key, To: behind + 1})
+	}
+	return edits
+}
+
+// rising marks as many numbers as possible that rise from each to the next: the longest
+// increasing subsequence, by patience sorting.
+func rising(numbers []int) []bool {
+	var ends []int // where the best sequence of each length ends
+	before := make([]int, len(numbers))
+	for i, number := range numbers {
+		length, _ := slices.BinarySearchFunc(ends, number, func(end, number int) int { return numbers[end] - number })
+		before[i] = -1
+		if length > 0 {
+			before[i] = ends[length-1]
+		}
+		if length == len(ends) {
+			ends = append(ends, i)
+		} else {
+			ends[length] = i
+		}
+	}
+	marked := make([]bool, len(numbers))
+	if len(ends) > 0 {
+		for i := ends[len(ends)-1]; i >= 0; i = before[i] {
+			marked[i] = true
+		}
+	}
+	return marked
 }

@@ -1,6 +1,9 @@
 package idms
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -173,5 +176,50 @@ func TestARehearsalShowsFiftyOfAKindAndCountsTheRest(t *testing.T) {
 	}
 	if got := r.Leaves["g"]; got.Count != MaxTurns+10 || len(got.Turns) != MaxTurns || len(got.First) != firstNamed || r.Losing != MaxTurns+10 {
 		t.Errorf("%d of %d, %d named", len(got.Turns), got.Count, len(got.First))
+	}
+}
+
+// Whatever two lists have in common, the edits between them lead from one to the other,
+// and a rule that only moved is moved alone.
+func TestTheEditsBetweenTwoListsLeadFromOneToTheOther(t *testing.T) {
+	document := func(keys string) Document {
+		d := Document{Key: "acme"}
+		for _, one := range strings.Fields(keys) {
+			key, pattern, _ := strings.Cut(one, "=")
+			d.Access = append(d.Access, GrantDocument{RuleDocument{Key: key, Attribute: "groups", Pattern: pattern}, "full"})
+			d.Validation = append(d.Validation, RuleDocument{Key: key, Attribute: "groups", Pattern: pattern})
+		}
+		return d
+	}
+	try := func(from, to string) []RuleEdit {
+		t.Helper()
+		edits := document(from).EditsTo(document(to))
+		got, err := document(from).Edited(edits)
+		if want := document(to); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("from %s to %s: %+v leads to %+v, %v", from, to, edits, got, err)
+		}
+		return edits
+	}
+	for _, tt := range []struct {
+		from, to string
+		want     int // edits of each list
+	}{
+		{"a b c", "a b c", 0}, {"a b c", "b c a", 1}, {"a b c d e", "e a b c d", 1}, {"a b c", "a b=2 c", 1}, {"a b c", "", 3},
+		{"", "a b c", 1}, {"a b", "x a b", 2}, {"a b c", "c=3 d a", 4},
+	} {
+		if edits := try(tt.from, tt.to); len(edits) != 2*tt.want {
+			t.Errorf("from %s to %s: %+v", tt.from, tt.to, edits)
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	list := func() string {
+		var keys []string
+		for _, i := range random.Perm(12)[:random.IntN(13)] {
+			keys = append(keys, fmt.Sprintf("k%d=%d", i, random.IntN(2)))
+		}
+		return strings.Join(keys, " ")
+	}
+	for range 2000 {
+		try(list(), list())
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -351,6 +352,11 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 		return show(status, wrong)
 	}
 	next := record
+	if seen > 0 {
+		if next, err = s.recordSeen(ctx, record, seen); err != nil {
+			return err
+		}
+	}
 	next.Directory, next.Association = &settings, idms.AssociationType(typed.Get("association_type"))
 	checked, found := idms.DocumentOf(next).Checked()
 	problems = append(append(problems, read...), found...)
@@ -360,8 +366,19 @@ func (s *Site) adminSaveDirectory(c echo.Context, who login.Visitor) error {
 	}
 	checked.ID, checked.Version = record.ID, record.Version
 	err = s.propose(c, who, proposal{Record: checked, Seen: seen, Reason: strings.TrimSpace(typed.Get("reason")), Then: directoryPath(record.Key)})
+	if back, ok := newerBack(err); ok {
+		var settings ldapsync.Settings
+		if back.Document.Directory != nil {
+			settings = back.Document.Directory.Settings
+		}
+		newer := directoryTyped(settings, cmp.Or(back.Document.Type, idms.ByRules))
+		for _, other := range []string{"reason", trialPerson, trialGroup} {
+			newer.Set(other, typed.Get(other))
+		}
+		typed, seen = newer, back.Base.Version
+	}
 	if found := problemsOf(err); found.Any() {
-		return show(http.StatusUnprocessableEntity, found)
+		return show(backStatus(found), found)
 	}
 	return err
 }
@@ -537,11 +554,19 @@ func (s *Site) adminRemoveDirectory(c echo.Context, who login.Visitor) error {
 	if page.Problems.Any() {
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
+	if page.Seen > 0 {
+		if record, err = s.recordSeen(c.Request().Context(), record, page.Seen); err != nil {
+			return err
+		}
+	}
 	record.Directory, record.Association = nil, idms.ByRules
 	err = s.propose(c, who, proposal{Record: record, Seen: page.Seen, Reason: page.Reason, Then: page.URL})
+	if back, ok := newerBack(err); ok {
+		page.Seen = back.Base.Version // of which the page tells
+	}
 	if problems := problemsOf(err); problems.Any() {
 		page.Problems = onDirectoryForm(problems)
-		return s.render(c, http.StatusUnprocessableEntity, page)
+		return s.render(c, backStatus(problems), page)
 	}
 	return err
 }

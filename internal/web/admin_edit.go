@@ -116,16 +116,20 @@ func (s *Site) adminSaveEdit(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
+	base, err := s.recordSeen(c.Request().Context(), record, seen)
+	if err != nil {
+		return err
+	}
 	picture, unread := uploaded(c, iconPath, idms.MaxIconUpload)
-	d, problems := edited(record, typed, picture)
+	d, problems := edited(base, typed, picture)
 	problems.AddError(iconPath, unread)
 	again := func(problems fault.Problems) error {
 		page := s.editPage(c, who, record, d, problems)
 		page.Seen, page.Reason, page.Icon.Remove = seen, typed.Get("reason"), typed.Get(iconPath+".remove") == ticked
-		if d.Button.Icon != idms.DocumentOf(record).Button.Icon {
+		if d.Button.Icon != idms.DocumentOf(base).Button.Icon {
 			page.Icon.Kept = d.Button.Icon
 		}
-		return s.render(c, http.StatusUnprocessableEntity, page)
+		return s.render(c, backStatus(problems), page)
 	}
 	changed, found := d.Checked()
 	if problems = append(problems, found...); problems.Any() {
@@ -135,7 +139,11 @@ func (s *Site) adminSaveEdit(c echo.Context, who login.Visitor) error {
 	if picture != nil { // a file does not come back by itself from a page in between
 		typed.Set(iconKept, d.Button.Icon)
 	}
-	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Reason: reasonIn(typed), Then: editPath(record.Key)}), again)
+	err = s.propose(c, who, proposal{Record: changed, Seen: seen, Reason: reasonIn(typed), Then: editPath(record.Key)})
+	if back, ok := newerBack(err); ok {
+		base, d, seen = back.Base, back.Document, back.Base.Version
+	}
+	return refusedAt(err, again)
 }
 
 // edited is a record with what was typed into the long form, and the picture that
@@ -283,7 +291,11 @@ func (s *Site) adminResetACS(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	moved := resetRecord(record, s.Flow.Base, here(c).base)
+	base, err := s.recordSeen(c.Request().Context(), record, seen)
+	if err != nil {
+		return err
+	}
+	moved := resetRecord(base, s.Flow.Base, here(c).base)
 	again := func(problems fault.Problems) error {
 		return s.render(c, http.StatusUnprocessableEntity, s.editPage(c, who, record, idms.DocumentOf(record), problems))
 	}

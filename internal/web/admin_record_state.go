@@ -154,6 +154,9 @@ func (s *Site) changeState(c echo.Context, who login.Visitor, to recordChange) e
 	if seen == 0 {
 		return s.showState(c, who, to, http.StatusUnprocessableEntity, values, fault.Problems{{Message: "Look at what this does first, and do it from here."}})
 	}
+	if record, err = s.recordSeen(c.Request().Context(), record, seen); err != nil {
+		return err
+	}
 	record.State = idms.State(to)
 	if problems := record.Check(); problems.Any() {
 		return s.showState(c, who, to, http.StatusUnprocessableEntity, values, nil) // where they stand

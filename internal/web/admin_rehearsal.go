@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,6 +37,7 @@ type carried struct {
 	Fields    []saml.Field
 	Back      string
 	Restoring bool
+	Steps     string // JSON; "" for none
 }
 
 func (in intent) carried() (carried, error) {
@@ -46,6 +48,13 @@ func (in intent) carried() (carried, error) {
 	on := carried{
 		Key: in.Record.Key, Candidate: string(candidate), Seen: in.Seen, Then: in.Then, Reason: in.Reason,
 		From: in.From, Typed: in.Typed.Encode(), Back: in.Back, Restoring: in.Restoring,
+	}
+	if len(in.Steps) > 0 {
+		steps, err := json.Marshal(in.Steps)
+		if err != nil {
+			return carried{}, err
+		}
+		on.Steps = string(steps)
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.Typed)) {
 		for _, value := range in.Typed[name] {
@@ -323,11 +332,15 @@ func adminChangedPageOf(around adminFrame, in intent, seen, present idms.Record,
 	if err != nil {
 		return adminChangedPage{}, err
 	}
-	merged, collisions, err := audit.Merge(three[0], three[1], three[2], nil)
+	merged, collisions, err := putTogether(seen, present, idms.DocumentOf(in.Record), nil)
 	if err != nil {
 		return adminChangedPage{}, err
 	}
-	left, err := audit.Diff(three[1], merged)
+	text, err := json.Marshal(merged)
+	if err != nil {
+		return adminChangedPage{}, err
+	}
+	left, err := audit.Diff(three[1], text)
 	if err != nil {
 		return adminChangedPage{}, err
 	}
@@ -382,23 +395,28 @@ func (s *Site) adminMergeRecord(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	three, err := documentsOf(base, theirs, in.Record)
+	step := mergeStep{On: present}
+	merged, _, err := putTogether(base, theirs, idms.DocumentOf(in.Record), func(field string) bool {
+		mine := values.Get("mine."+field) == "yes"
+		if mine {
+			step.Mine = append(step.Mine, field)
+		}
+		return mine
+	})
 	if err != nil {
 		return err
 	}
-	merged, _, err := audit.Merge(three[0], three[1], three[2], func(field string) bool { return values.Get("mine."+field) == "yes" })
-	if err != nil {
-		return err
-	}
-	var document idms.Document
-	if problems := idms.ReadJSON(merged, &document); problems.Any() {
-		return s.stopped(c, who, in, http.StatusUnprocessableEntity, problems)
-	}
-	record, problems := document.Checked()
+	record, problems := merged.Checked()
 	if problems.Any() {
 		return s.stopped(c, who, in, http.StatusUnprocessableEntity, problems)
 	}
 	in.Record, in.Seen, in.Shown = record, present, ""
+	if in.Steps = append(in.Steps, step); len(in.Steps) > maxSteps {
+		in.Steps = nil
+	}
+	if in.Restoring { // it is not the former version alone any more
+		in.Reason = clip(maxReason, fmt.Sprintf("%s, put together with version %d", in.Reason, present))
+	}
 	err = s.carryOut(c, who, in)
 	if problems := problemsOf(err); problems.Any() {
 		return s.stopped(c, who, in, http.StatusUnprocessableEntity, problems)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -371,7 +372,14 @@ func (s *Site) saveRules(c echo.Context, who login.Visitor, in rulesForm, d draf
 		}
 	}
 	if isBack(problems) {
+		back, newer := newerBack(err)
 		in, err = readRules(c.Request().PostForm, in.Seen) // as it was when it was left
+		if err == nil && newer {
+			in = in.onto(back)
+			for i := range problems {
+				problems[i].Field = "" // a rule has no field before it is opened
+			}
+		}
 		if err == nil {
 			d, err = s.draft(c.Request().Context(), d.base.Key, in)
 		}
@@ -386,6 +394,29 @@ func (s *Site) saveRules(c echo.Context, who login.Visitor, in rulesForm, d draf
 		in.place(d, one)
 	}
 	return s.showRules(c, who, http.StatusUnprocessableEntity, in, d)
+}
+
+// onto is the form with the same changes, and others' that they were put together
+// with, made to a newer version. The rule that was open stays open, in its list.
+func (in rulesForm) onto(back *cameBack) rulesForm {
+	edits := idms.DocumentOf(back.Base).EditsTo(back.Document)
+	if len(edits) > maxEdits {
+		return in // it is put together again when it is saved
+	}
+	open := in.Open
+	in.Seen, in.Edits, in.Type = back.Base.Version, edits, cmp.Or(back.Document.Type, idms.ByRules)
+	in.Open, in.Bulk = openRule{}, bulkRules{}
+	if open.blank() {
+		in.Open = open
+		return in
+	}
+	key := open.Text.Keyed(open.List).Key
+	for _, rule := range back.Document.Rules(open.List) {
+		if rule.Key == key {
+			in.Open = openRule{List: open.List, Key: key, Text: rule}
+		}
+	}
+	return in
 }
 
 // place shows a problem of the record where it can be mended: the first rule with

@@ -81,7 +81,7 @@ func rulesSamples(s sampling) []sample {
 	_, problems = bulk.rules()
 	many := pageOf(roles.Editor, rulesForm{Bulk: bulk, problem: problems}, plain)
 	nobody := pageOf(roles.Editor, rulesForm{Query: "<b>nowhere</b>"}, plain)
-	back := pageOf(roles.Editor, rulesForm{Edits: edits[:1], problem: backAtForm()}, draftOf(record, edits[:1]...))
+	back := pageOf(roles.Editor, rulesForm{Edits: edits[:1], problem: fault.Problems{{Message: saidBack}}}, draftOf(record, edits[:1]...))
 
 	return append([]sample{
 		{"admin-rules", http.StatusOK, pageOf(roles.Editor, rulesForm{}, plain)},

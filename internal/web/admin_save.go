@@ -50,10 +50,10 @@ type proposal struct {
 // saved, or with a page that says what saving would do. What the database alone can
 // tell, and what Fill finds, comes back as fault.Invalid with problems at their
 // fields (problemsOf), for the form to show. A handler whose form comes back from
-// such a page gets a problem at no field that says so.
+// such a page gets a cameBack, whose problems say so.
 func (s *Site) propose(c echo.Context, who login.Visitor, p proposal) error {
 	if c.QueryParam(backParam) != "" {
-		return backAtForm().Err()
+		return s.comeBack(c, p)
 	}
 	in := intent{proposal: p}
 	if p.Back == "" {
@@ -67,15 +67,6 @@ func (s *Site) propose(c echo.Context, who login.Visitor, p proposal) error {
 
 // backParam is in the address of a form that is come back to.
 const backParam = "back"
-
-const saidBack = "You are back at the form. Nothing was saved."
-
-func backAtForm() fault.Problems { return fault.Problems{{Message: saidBack}} }
-
-// isBack is true for the problem that is none.
-func isBack(problems fault.Problems) bool {
-	return len(problems) == 1 && problems[0].Message == saidBack
-}
 
 // typedIn are the fields of a form in which something was typed: those of a form
 // that is a button alone need not be kept.
@@ -93,6 +84,7 @@ type intent struct {
 	proposal
 	From  string     // address of the form; "" when Back is used
 	Typed url.Values // into it
+	Steps []mergeStep
 
 	Shown     string // digest of what its author has seen of it; "" for nothing yet
 	Confirmed bool
@@ -109,6 +101,13 @@ const rehearsalsAtOnce = 2
 func (s *Site) carryOut(c echo.Context, who login.Visitor, in intent) error {
 	ctx, by := c.Request().Context(), s.author(who)
 	by.Reason = in.Reason
+	if in.Record.ID == "" && in.Seen > 0 { // it came in a form
+		edition, err := s.Flow.Store.Edition(ctx, in.Record.Key)
+		if err != nil {
+			return err
+		}
+		in.Record.ID = edition.ID
+	}
 	if err := s.Flow.Store.MayChange(ctx, in.Record, by); err != nil {
 		return err
 	}
@@ -345,7 +344,7 @@ func readIntent(c echo.Context) (intent, fault.Problems, error) {
 		proposal: proposal{Reason: reasonIn(values), Then: ownAddress(values.Get("then"), home)},
 		Shown:    values.Get("shown"), Confirmed: values.Get("confirmed") == "yes",
 	}
-	in.Restoring = values.Get("restoring") == "yes"
+	in.Restoring, in.Steps = values.Get("restoring") == "yes", readSteps(values.Get("steps"))
 	in.Seen, err = strconv.Atoi(values.Get("seen"))
 	if err != nil || in.Seen < 0 {
 		problems.Add("", "The form does not say which version of the record it was made for. Open the record again.")

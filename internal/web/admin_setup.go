@@ -455,7 +455,7 @@ func (s *Site) setUpAgain(c echo.Context, who login.Visitor, record idms.Record,
 			return err
 		}
 		page.Seen = seen
-		return s.render(c, http.StatusUnprocessableEntity, page)
+		return s.render(c, backStatus(problems), page)
 	}
 }
 
@@ -469,9 +469,13 @@ func (s *Site) adminSetUpProvider(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
+	base, err := s.recordSeen(c.Request().Context(), record, seen)
+	if err != nil {
+		return err
+	}
 	metadata, noMetadata := uploaded(c, "metadata_file", saml.MaxMetadata)
 	certificate, noCertificate := uploaded(c, "certificate_file", maxCertificateFile)
-	d, problems := provided(record, typed, metadata, certificate)
+	d, problems := provided(base, typed, metadata, certificate)
 	problems.AddError("saml.metadata", noMetadata)
 	problems.AddError("saml.certificates", noCertificate)
 
@@ -511,7 +515,11 @@ func (s *Site) adminSetUpProvider(c echo.Context, who login.Visitor) error {
 	}
 	// Files do not come back by themselves from a page in between.
 	readBack(typed, providerForm, d)
-	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#mapping"}), again)
+	err = s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#mapping"})
+	if back, ok := newerBack(err); ok {
+		again = s.setUpAgain(c, who, record, back.Document, back.Base.Version)
+	}
+	return refusedAt(err, again)
 }
 
 // readBack writes fields as they are now into what was typed.
@@ -602,7 +610,11 @@ func (s *Site) adminSetUpMapping(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	d := idms.DocumentOf(record)
+	base, err := s.recordSeen(c.Request().Context(), record, seen)
+	if err != nil {
+		return err
+	}
+	d := idms.DocumentOf(base)
 	readFields(mappingFields, typed, &d)
 	again := s.setUpAgain(c, who, record, d, seen)
 	changed, problems := d.Checked()
@@ -612,7 +624,11 @@ func (s *Site) adminSetUpMapping(c echo.Context, who login.Visitor) error {
 	if problems.Any() {
 		return again(problems)
 	}
-	return refusedAt(s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#test"}), again)
+	err = s.propose(c, who, proposal{Record: changed, Seen: seen, Then: setUpAddress(record.Key, vendorAt(typed.Get("provider"))) + "#test"})
+	if back, ok := newerBack(err); ok {
+		again = s.setUpAgain(c, who, record, back.Document, back.Base.Version)
+	}
+	return refusedAt(err, again)
 }
 
 // adminSetUpTest asks for a test login, and offers to begin it.
@@ -707,7 +723,10 @@ func (s *Site) adminSwitchOn(c echo.Context, who login.Visitor) error {
 		}
 		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
-	on := record
+	on, err := s.recordSeen(c.Request().Context(), record, seen)
+	if err != nil {
+		return err
+	}
 	on.State = idms.Active
 	if problems := on.Check(); problems.Any() {
 		return again(problems)

@@ -95,6 +95,11 @@ func setUpSamples(s sampling) []sample {
 		{Field: "saml.certificates[0]", Message: "This is no certificate."}, {Field: "associations[0].group", Message: "There is no group platform."}}, vendorAt("entra-id"))
 	wrong.Icon.Kept = "iVBORw0KGgo="
 
+	back := editPageOf(framed("Edit"), sampleRecord(), idms.DocumentOf(sampleRecord()), fault.Problems{
+		{Message: saidBack + " Somebody else has changed the record meanwhile: the form is made of version 8 now, with your changes in it."},
+		{Field: "name", Message: "Both changed name. Yours stands here; theirs is " + strings.Repeat("Regional Hospitals ", 5) + "."},
+		{Field: "saml.audience", Message: "Both changed saml.audience. Yours stands here; they have taken it away."}}, vendor{})
+
 	return []sample{
 		{"admin-set-up", http.StatusOK, begin},
 		{"admin-set-up-refused", http.StatusUnprocessableEntity, refused},
@@ -107,6 +112,7 @@ func setUpSamples(s sampling) []sample {
 		{"admin-set-up-test-passed", http.StatusOK, passed},
 		{"admin-set-up-test-not-passed", http.StatusOK, failed},
 		{"admin-edit", http.StatusOK, edit},
+		{"admin-edit-back", http.StatusOK, back},
 		{"admin-edit-refused", http.StatusUnprocessableEntity, wrong},
 	}
 }

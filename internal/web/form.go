@@ -41,7 +41,7 @@ type fieldProblem struct {
 func (f form) At(field string) fieldProblem {
 	at := fieldProblem{ID: fieldID(field)}
 	for _, one := range f.Problems {
-		if one.Field == field {
+		if one.Field == field && !isBack(f.Problems) { // which are none
 			at.Messages = append(at.Messages, one.Message)
 		}
 	}
