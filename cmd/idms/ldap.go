@@ -280,6 +280,9 @@ func writeSteps(text *strings.Builder, steps ldapsync.Steps) {
 			sign = "NO  "
 		}
 		fmt.Fprintf(text, "%s%s: %s\n", sign, clean(step.Did), clean(step.Result))
+		if step.Fix != "" {
+			fmt.Fprintf(text, "    What to do: %s\n", step.Fix)
+		}
 	}
 }
 

@@ -114,6 +114,7 @@ func TestASyncFromTheCommandLineEndsWithTheExitCodesOfTheReference(t *testing.T)
 	d.idms(t, exitUsage, "unexpected argument", "ldap", "sync", "umbrella", "more")
 	d.ldap.Close()
 	d.idms(t, exitRefused, "nothing was changed", "ldap", "sync", "umbrella")
+	d.idms(t, exitRefused, "What to do: "+ldapsync.Unreachable.Advice(), "ldap", "test", "umbrella")
 	d.idms(t, exitOK, "unreachable", "ldap", "history", "umbrella")
 }
 

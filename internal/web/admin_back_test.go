@@ -279,3 +279,24 @@ func TestARestoredVersionThatMetAChangeSaysWhatItIs(t *testing.T) {
 		t.Errorf("%s, %d: %q, %q by %q\n%s", p.at, p.status, got.Name, got.Button.Label, versions[0].Reason, said(p))
 	}
 }
+
+// The forms of the pages in between are made of text: who writes one themselves gets
+// no further than by the form that it comes from.
+func TestAFormInBetweenHasNoAddressAskedForWhoMayNotSaveIt(t *testing.T) {
+	h := newHouse(t, false)
+	h.firstOwner(t)
+	h.visitor(t).logIn(t, demo.Acme, "ada", "card")
+	check(t, h.store.AddMember(t.Context(), roles.Owner.Group(), h.account(t, demo.Acme, "ada"), h.owner())) // an owner comes through acme
+	there := listen(t, "")
+	record := h.record(t, demo.Acme)
+	record.SAML.MetadataURL, record.SAML.Metadata = "http://"+there.Addr().String()+"/", ""
+	p := h.administrator(t, "edith", roles.Editor)
+	for _, way := range []string{"/save", "/merge"} {
+		typed := intentOf(t, record, record.Version)
+		typed.Set("present", fmt.Sprint(record.Version))
+		p.post(t, "/admin/records/acme"+way, typed)
+		if p.status != http.StatusForbidden || len(there.came) != 0 {
+			t.Errorf("%s: %d, asked %d times", way, p.status, len(there.came))
+		}
+	}
+}
