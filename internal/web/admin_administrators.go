@@ -101,16 +101,13 @@ func (s *Site) adminAdministrators(c echo.Context, who login.Visitor) error {
 // who is exempt.
 type adminInvitePage struct {
 	adminFrame
-	form
-	Nav     []section
-	Exempt  bool // somebody who is exempt
-	Mails   bool // there is a mail server
-	Typed   users.Profile
-	Chosen  string // role
-	Roles   []option
-	Reason  string
-	Ends    string // last day
-	Soonest string
+	exemptionForm
+	Nav    []section
+	Exempt bool // somebody who is exempt
+	Mails  bool // there is a mail server
+	Typed  users.Profile
+	Chosen string // role
+	Roles  []option
 }
 
 func (adminInvitePage) file() string { return "admin_invite.html" }
@@ -140,7 +137,7 @@ var roleWords = map[roles.Role]string{
 
 func (s *Site) invitePage(c echo.Context, who login.Visitor, exempt bool) adminInvitePage {
 	page := adminInvitePage{adminFrame: s.adminFrame(c, "Invite an administrator", "administrators", who), Nav: administratorsNav("administrators"),
-		Exempt: exempt, Mails: s.Mail.Ready(), Soonest: dayOf(s.Clock())}
+		exemptionForm: exemptionFormOf(nil, s.Clock()), Exempt: exempt, Mails: s.Mail.Ready()}
 	if exempt {
 		page.Title, page.Nav = "Invite somebody who is exempt", administratorsNav("exemptions")
 	}

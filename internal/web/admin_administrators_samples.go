@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -57,13 +58,12 @@ func administratorsSamples(s sampling) []sample {
 	}
 	nobody.Query = "<b>nobody</b>"
 
-	invite := adminInvitePage{adminFrame: framed("Invite an administrator", "administrators"), Nav: administratorsNav("administrators"), Chosen: "reader", Soonest: dayOf(now)}
+	invite := adminInvitePage{adminFrame: framed("Invite an administrator", "administrators"), Nav: administratorsNav("administrators"), Chosen: "reader", exemptionForm: exemptionFormOf(nil, now)}
 	refused := invite
 	refused.Title, refused.Exempt, refused.Mails, refused.Nav = "Invite somebody who is exempt", true, true, administratorsNav("exemptions")
 	refused.Typed = users.Profile{Username: "eva marta", Email: "eva at audit", FirstName: "חוה"}
 	refused.Problems = refused.Typed.CheckLocal()
-	_, wrong := checkExemption("", "2020-01-01", now)
-	refused.Problems = append(refused.Problems, wrong...)
+	refused.read(url.Values{"ends": {"2020-01-01T00:00"}}, now)
 
 	address := adminAddressPage{adminFrame: framed("One-time address", "administrators"), Username: "rita", Made: true, Ends: exact(now.Add(24 * time.Hour)),
 		Address: "https://login.example.com/door/choose/" + strings.Repeat("k3v9q1x7", 5), Back: target{"All administrators", administratorsPath}}
@@ -71,7 +71,7 @@ func administratorsSamples(s sampling) []sample {
 	mailed.Mail, mailed.Made = "rita@acme.example", false
 	lost.NotSent = "The mail server smtp.example.com cannot be reached. Look at mail.host and mail.port."
 
-	exempt := adminExemptionsPage{adminFrame: framed("Exempt people", "administrators"), Nav: administratorsNav("exemptions"), Soonest: dayOf(now)}
+	exempt := adminExemptionsPage{adminFrame: framed("Exempt people", "administrators"), Nav: administratorsNav("exemptions"), exemptionForm: exemptionFormOf(nil, now)}
 	some := exempt
 	some.Enforced = true
 	for _, one := range []store.Exempted{
@@ -81,8 +81,9 @@ func administratorsSamples(s sampling) []sample {
 	} {
 		some.List = append(some.List, exemptionRowOf(one, now))
 	}
-	some.Username, some.Reason = "nobody", "because"
-	some.Problems = fault.Problems{{Field: "username", Message: "There is no local person of this username."}, {Field: "ends", Message: "Choose a last day that is still to come."}}
+	some.Username = "nobody"
+	some.Problems.Add("username", "There is no local person of this username.")
+	some.read(url.Values{"reason": {"because"}, "ends": {"soon"}}, now)
 
 	tokenPage := adminTokensPage{adminFrame: framed("API tokens", "tokens"), Chosen: "reader", Ends: dayOf(now.Add(tokenLife)), Soonest: dayOf(now), Latest: dayOf(now.AddDate(1, 0, 0))}
 	noTokens := tokenPage.withOptions()

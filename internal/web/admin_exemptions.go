@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -12,48 +13,90 @@ import (
 	"idms/internal/store"
 )
 
+// exemptionForm is the part of a form that exempts somebody (S51): the same on the list,
+// on the page of a person, and where somebody is invited. Its template is
+// "exemption-fields".
+type exemptionForm struct {
+	form
+	Reason  string // as typed
+	Ends    string // as typed: an instant in UTC, to the minute
+	Soonest string
+}
+
+// exemptionProposed is how long an exemption lasts when nobody says otherwise.
+const exemptionProposed = 30 * 24 * time.Hour
+
+// exemptionFormOf proposes an exemption, or shows the one that there is.
+func exemptionFormOf(exemption *store.Exemption, now time.Time) exemptionForm {
+	proposed := exemptionForm{Ends: now.Add(exemptionProposed).UTC().Format(inputTime), Soonest: now.UTC().Format(inputTime)}
+	if exemption != nil {
+		proposed.Reason = exemption.Reason
+		if exemption.Ends.After(now) {
+			proposed.Ends = exemption.Ends.UTC().Format(inputTime)
+		}
+	}
+	return proposed
+}
+
+// read keeps what was typed, and finds every problem of it.
+func (f *exemptionForm) read(values url.Values, now time.Time) (reason string, ends time.Time) {
+	f.Reason, f.Ends = strings.TrimSpace(values.Get("reason")), clip(40, values.Get("ends"))
+	ends, _ = time.Parse(inputTime, f.Ends) // what is no instant is one that is over
+	f.Problems = append(f.Problems, store.CheckExemption(f.Reason, ends, now)...)
+	return f.Reason, ends
+}
+
+// exemptionShown is an exemption, which may have ended.
+type exemptionShown struct {
+	State         badge
+	Over          bool
+	Reason, By    string
+	Granted, Ends exact
+}
+
+// exemptionSoon is how long before its end an exemption is marked.
+const exemptionSoon = 14 * 24 * time.Hour
+
+func exemptionShownOf(one store.Exemption, now time.Time) exemptionShown {
+	shown := exemptionShown{State: badge{"Exempt", good}, Over: !now.Before(one.Ends), Reason: one.Reason, By: one.By, Granted: exact(one.Granted), Ends: exact(one.Ends)}
+	switch {
+	case shown.Over:
+		shown.State = badge{"Exemption ended", bad}
+	case one.Ends.Sub(now) < exemptionSoon:
+		shown.State = badge{"Exemption ends soon", mixed}
+	}
+	return shown
+}
+
 // adminExemptionsPage lists who may use a password while single sign-on is enforced
 // (S51), and has the form that exempts a local person.
 type adminExemptionsPage struct {
 	adminFrame
-	form
+	exemptionForm
 	Nav      []section
 	Enforced bool
 	List     []exemptionRow
 	Username string // as typed
-	Reason   string
-	Ends     string // last day
-	Soonest  string
 }
 
 // exemptionRow is one of them.
 type exemptionRow struct {
+	exemptionShown
 	Username, Email, URL string
-	Reason, By           string
-	Granted, Ends        exact
-	Over                 bool
-	State                badge
 	Action               string // address of the form that takes it back
 }
 
 func (adminExemptionsPage) file() string { return "admin_exemptions.html" }
 
 func exemptionRowOf(one store.Exempted, now time.Time) exemptionRow {
-	row := exemptionRow{Username: one.Account.Username, Email: one.Account.Email, URL: below("people", one.Account.ID),
-		Reason: one.Reason, By: one.By, Granted: exact(one.Granted), Ends: exact(one.Ends), Over: !now.Before(one.Ends),
-		State: badge{"Exempt", good}, Action: exemptionsPath + "/" + one.Account.ID + "/end"}
-	switch {
-	case row.Over:
-		row.State = badge{"Ended: refused", bad}
-	case one.Ends.Sub(now) < 14*24*time.Hour:
-		row.State = badge{"Ends soon", mixed}
-	}
-	return row
+	return exemptionRow{exemptionShown: exemptionShownOf(one.Exemption, now), Username: one.Account.Username, Email: one.Account.Email,
+		URL: below("people", one.Account.ID), Action: exemptionsPath + "/" + one.Account.ID + "/end"}
 }
 
 func (s *Site) exemptionsPage(c echo.Context, who login.Visitor) (adminExemptionsPage, error) {
 	ctx, now := c.Request().Context(), s.Clock()
-	page := adminExemptionsPage{adminFrame: s.adminFrame(c, "Exempt people", "administrators", who), Nav: administratorsNav("exemptions"), Soonest: dayOf(now)}
+	page := adminExemptionsPage{adminFrame: s.adminFrame(c, "Exempt people", "administrators", who), Nav: administratorsNav("exemptions"),
+		exemptionForm: exemptionFormOf(nil, now)}
 	settings, err := s.Flow.Store.Settings(ctx)
 	if err != nil {
 		return page, err
@@ -74,31 +117,6 @@ func (s *Site) adminExemptions(c echo.Context, who login.Visitor) error {
 	return s.render(c, http.StatusOK, page)
 }
 
-// dayOf is how a field of a day has it.
-func dayOf(at time.Time) string { return at.UTC().Format(time.DateOnly) }
-
-// lastDay reads the last day of something: its end is the midnight after it, in UTC.
-// What is no day is the zero time.
-func lastDay(typed string) time.Time {
-	day, err := time.Parse(time.DateOnly, typed)
-	if err != nil {
-		return time.Time{}
-	}
-	return day.AddDate(0, 0, 1)
-}
-
-// checkExemption is store's check in the words of a form that asks for a day.
-func checkExemption(reason, ends string, now time.Time) (time.Time, fault.Problems) {
-	until := lastDay(ends)
-	problems := store.CheckExemption(reason, until, now)
-	for i := range problems {
-		if problems[i].Field == "ends" {
-			problems[i].Message = "Choose a last day that is still to come."
-		}
-	}
-	return until, problems
-}
-
 // adminExempt exempts a local person who is there.
 func (s *Site) adminExempt(c echo.Context, who login.Visitor) error {
 	values, err := posted(c, smallPost)
@@ -109,30 +127,99 @@ func (s *Site) adminExempt(c echo.Context, who login.Visitor) error {
 	if err != nil {
 		return err
 	}
-	ctx, by := c.Request().Context(), s.author(who)
-	page.Username, page.Reason, page.Ends = strings.TrimSpace(values.Get("username")), strings.TrimSpace(values.Get("reason")), values.Get("ends")
-	person, err := s.Flow.Store.Credential(ctx, page.Username)
+	page.Username = strings.TrimSpace(values.Get("username"))
+	person, err := s.Flow.Store.Credential(c.Request().Context(), page.Username)
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		page.Problems.Add("username", "There is no local person of this username. Who comes through a provider has no password here; somebody new is invited.")
 	case err != nil:
 		return err
 	}
-	until, problems := checkExemption(page.Reason, page.Ends, by.Now)
-	page.Problems = append(page.Problems, problems...)
-	if page.Problems.Any() {
-		return s.render(c, http.StatusUnprocessableEntity, page)
-	}
-	if err := s.Flow.Store.Exempt(ctx, person.Account.ID, page.Reason, until, by); err != nil {
+	granted, err := s.exempt(c, who, person.Account.ID, &page.exemptionForm, values)
+	if err != nil {
 		return err
+	}
+	if !granted {
+		return s.render(c, http.StatusUnprocessableEntity, page)
 	}
 	return done(c, exemptionsPath, "exempted")
 }
 
-func (s *Site) adminEndExemption(c echo.Context, who login.Visitor) error {
-	if _, err := posted(c, smallPost); err != nil {
+// exempt grants what a form says, unless something is wrong with it.
+func (s *Site) exempt(c echo.Context, who login.Visitor, userID string, form *exemptionForm, values url.Values) (granted bool, err error) {
+	by := s.author(who)
+	reason, ends := form.read(values, by.Now)
+	if form.Problems.Any() {
+		return false, nil
+	}
+	return true, s.Flow.Store.Exempt(c.Request().Context(), userID, reason, ends, by)
+}
+
+// adminPersonExemptionPage grants or ends the exemption of a person (S51).
+type adminPersonExemptionPage struct {
+	adminFrame
+	exemptionForm
+	Person place
+	Local  bool
+	Exempt *exemptionShown
+	Action string
+}
+
+func (adminPersonExemptionPage) file() string { return "admin_person_exemption.html" }
+
+func (s *Site) personExemptionPage(c echo.Context, who login.Visitor) (store.Person, adminPersonExemptionPage, error) {
+	ctx := c.Request().Context()
+	person, err := s.person(ctx, c.Param("user"))
+	if err != nil {
+		return person, adminPersonExemptionPage{}, err
+	}
+	exemption, err := s.Flow.Store.ExemptionOf(ctx, person.Account.ID)
+	if err != nil {
+		return person, adminPersonExemptionPage{}, err
+	}
+	return person, personExemptionPageOf(s.adminFrame(c, "Exemption", "people", who), person, exemption, s.Clock()), nil
+}
+
+func personExemptionPageOf(around adminFrame, person store.Person, exemption *store.Exemption, now time.Time) adminPersonExemptionPage {
+	whole := adminPersonPageOf(around, person)
+	page := adminPersonExemptionPage{adminFrame: around, exemptionForm: exemptionFormOf(exemption, now),
+		Person: place{whole.URL, whole.Heading()}, Local: whole.Local, Action: whole.URL + "/exemption"}
+	if exemption != nil {
+		page.Exempt = new(exemptionShownOf(*exemption, now))
+	}
+	return page
+}
+
+func (s *Site) adminPersonExemption(c echo.Context, who login.Visitor) error {
+	_, page, err := s.personExemptionPage(c, who)
+	if err != nil {
 		return err
 	}
+	return s.render(c, http.StatusOK, page)
+}
+
+func (s *Site) adminExemptPerson(c echo.Context, who login.Visitor) error {
+	values, err := posted(c, smallPost)
+	if err != nil {
+		return err
+	}
+	person, page, err := s.personExemptionPage(c, who)
+	if err != nil {
+		return err
+	}
+	granted, err := s.exempt(c, who, person.Account.ID, &page.exemptionForm, values)
+	if err != nil {
+		return err
+	}
+	if !granted {
+		return s.render(c, http.StatusUnprocessableEntity, page)
+	}
+	return done(c, personURL(person), "exempted")
+}
+
+// adminEndExemption takes an exemption back, from the list or from the person's page,
+// and leads there again.
+func (s *Site) adminEndExemption(c echo.Context, who login.Visitor) error {
 	person, err := s.person(c.Request().Context(), c.Param("user"))
 	if err != nil {
 		return err
@@ -140,7 +227,10 @@ func (s *Site) adminEndExemption(c echo.Context, who login.Visitor) error {
 	if err := s.Flow.Store.EndExemption(c.Request().Context(), person.Account.ID, s.author(who)); err != nil {
 		return err
 	}
-	return done(c, exemptionsPath, "exemption-ended")
+	if strings.HasPrefix(c.Path(), exemptionsPath) {
+		return done(c, exemptionsPath, "exemption-ended")
+	}
+	return done(c, personURL(person), "exemption-ended")
 }
 
 func (s *Site) adminInviteExempt(c echo.Context, who login.Visitor) error {
@@ -155,14 +245,11 @@ func (s *Site) adminInvitedExempt(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	page := s.invitePage(c, who, true)
-	page.Typed = profile
-	page.Reason, page.Ends = strings.TrimSpace(c.Request().PostForm.Get("reason")), c.Request().PostForm.Get("ends")
-	page.Problems = profile.CheckLocal()
-	until, problems := checkExemption(page.Reason, page.Ends, s.Clock())
-	page.Problems = append(page.Problems, problems...)
+	page.Typed, page.Problems = profile, profile.CheckLocal()
+	reason, ends := page.read(c.Request().PostForm, s.Clock())
 	if !page.Problems.Any() {
 		page.Problems, err = s.invite(c, who, profile, func(by store.Author) (string, error) {
-			return s.Flow.Store.CreateExempt(c.Request().Context(), profile, page.Reason, until, by)
+			return s.Flow.Store.CreateExempt(c.Request().Context(), profile, reason, ends, by)
 		}, target{"All exempt people", exemptionsPath})
 	}
 	if err != nil || !page.Problems.Any() {

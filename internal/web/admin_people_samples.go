@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func actSamples(s sampling) []sample {
 	last := sampleLogin(now.Add(-time.Minute), "employee")
 	person := adminPersonPageOf(s.framed("Person", "people", roles.Owner), ada)
 	person.Given = personLevelOf(&last, true)
-	person.Exempt = exemptionShownOf(&store.Exemption{Reason: "The provider is being replaced", By: "grace", Granted: now.AddDate(0, -2, 0), Ends: now.AddDate(0, 0, -1)}, now)
+	person.Exempt = new(exemptionShownOf(store.Exemption{Reason: "The provider is being replaced", By: "grace", Granted: now.AddDate(0, -2, 0), Ends: now.AddDate(0, 0, -1)}, now))
 	person.Keys = []string{"platform", "staff"}
 	person.Group, person.Reason = "nowhere", "ticket 7"
 	person.Problems.Add("group", "There is no such group.")
@@ -99,9 +100,7 @@ func actSamples(s sampling) []sample {
 	erase.NameError = erase.Refusal
 
 	exemption := personExemptionPageOf(s.framed("Exemption", "people", roles.Owner), grace, nil, now)
-	exemption.Ends = "2020-01-01T00:00"
-	exemption.Problems.Add("reason", "Give the reason in one line of at most %d characters: an exemption that nobody can explain is not one.", maxReason)
-	exemption.Problems.Add("ends", "Choose an end that is still to come.")
+	exemption.read(url.Values{"ends": {"2020-01-01T00:00"}}, now)
 
 	applied := appliedPerson{Person: place{below("people", id), "ada"}, Recorded: exact(now.Add(-time.Hour)), Version: 7, Level: levelWords(console.Restricted), Any: true,
 		Groups: []groupChange{{Group: "platform", GroupURL: below("groups", "platform"), What: "leaves", Why: "the association platform, since groups has no value that matches ^platform$"},

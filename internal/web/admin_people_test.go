@@ -266,7 +266,7 @@ func TestAnOwnerExemptsAPersonUntilAnEndS51(t *testing.T) {
 	h.wait(40 * 24 * time.Hour)
 	p = h.administrator(t, "olga", roles.Owner)
 	p.open(t, "/admin/people/"+id)
-	if p.page.Find(`#exemption`).Parent().Find(`.badge:contains("expired")`).Length() != 1 {
+	if p.page.Find(`#exemption`).Parent().Find(`.badge:contains("ended")`).Length() != 1 {
 		t.Errorf("an ended one is shown as %q", p.page.Find("#exemption").Parent().Text())
 	}
 	p.post(t, address+"/end", nil)

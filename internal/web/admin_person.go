@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -48,14 +47,6 @@ type personLevel struct {
 	levelGiven
 	At  exact
 	URL string // of that login; "" for who may not see what came
-}
-
-// exemptionShown is an exemption, which may have ended.
-type exemptionShown struct {
-	State         badge
-	Over          bool
-	Reason, By    string
-	Granted, Ends exact
 }
 
 // PasswordURL is where a local person is given a one-time address.
@@ -112,7 +103,9 @@ func (s *Site) personPage(c echo.Context, who login.Visitor, person store.Person
 	if err != nil {
 		return page, err
 	}
-	page.Exempt = exemptionShownOf(exemption, now)
+	if exemption != nil {
+		page.Exempt = new(exemptionShownOf(*exemption, now))
+	}
 	if page.Edits() {
 		list, _, err := s.Flow.Store.GroupsPage(ctx, "", groupsOffered)
 		if err != nil {
@@ -155,17 +148,6 @@ func personLevelOf(last *login.Trace, edits bool) *personLevel {
 		given.URL = below("logins", last.Ref)
 	}
 	return given
-}
-
-func exemptionShownOf(exemption *store.Exemption, now time.Time) *exemptionShown {
-	if exemption == nil {
-		return nil
-	}
-	shown := &exemptionShown{State: badge{"Exempt", mixed}, Reason: exemption.Reason, By: exemption.By, Granted: exact(exemption.Granted), Ends: exact(exemption.Ends)}
-	if !now.Before(exemption.Ends) {
-		shown.State, shown.Over = badge{"Exemption expired", bad}, true
-	}
-	return shown
 }
 
 func adminPersonPageOf(around adminFrame, person store.Person) adminPersonPage {

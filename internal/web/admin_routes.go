@@ -66,7 +66,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, adminPath + "/people/:user/apply-rules", roles.Editor, (*Site).adminApplyToPerson},
 	{http.MethodGet, adminPath + "/people/:user/exemption", roles.Owner, (*Site).adminPersonExemption},
 	{http.MethodPost, adminPath + "/people/:user/exemption", roles.Owner, (*Site).adminExemptPerson},
-	{http.MethodPost, adminPath + "/people/:user/exemption/end", roles.Owner, (*Site).adminEndPersonExemption},
+	{http.MethodPost, adminPath + "/people/:user/exemption/end", roles.Owner, (*Site).adminEndExemption},
 	{http.MethodGet, adminPath + "/people/:user/erase", roles.Owner, ask("erase")},
 	{http.MethodPost, adminPath + "/people/:user/erase", roles.Owner, adminErase},
 	{http.MethodPost, adminPath + "/people/:user/sessions/end", roles.Editor, (*Site).adminEndSessions},

@@ -179,11 +179,11 @@ func TestARoleIsGivenToWhoComesByTheirRecordAndTheLastOwnerStaysS44(t *testing.T
 func TestS51ExemptPeopleAreGrantedListedMarkedAndEnded(t *testing.T) {
 	h := newHouse(t, false)
 	p := h.firstOwner(t)
-	p.post(t, h.base+"/admin/exemptions/invite", url.Values{"username": {"eva"}, "email": {"eva@audit.example"}, "ends": {"2026-02-28"}})
-	if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-reason-problem, #f-ends-problem").Length() != 2 || p.page.Find("#f-ends").AttrOr("value", "") != "2026-02-28" {
+	p.post(t, h.base+"/admin/exemptions/invite", url.Values{"username": {"eva"}, "email": {"eva@audit.example"}, "ends": {"2026-02-28T12:00"}})
+	if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-reason-problem, #f-ends-problem").Length() != 2 || p.page.Find("#f-ends").AttrOr("value", "") != "2026-02-28T12:00" {
 		t.Errorf("a refused form: %d\n%s", p.status, p.text)
 	}
-	p.post(t, h.base+"/admin/exemptions/invite", url.Values{"username": {"eva"}, "email": {"eva@audit.example"}, "reason": {"the yearly audit"}, "ends": {"2026-03-02"}})
+	p.post(t, h.base+"/admin/exemptions/invite", url.Values{"username": {"eva"}, "email": {"eva@audit.example"}, "reason": {"the yearly audit"}, "ends": {"2026-03-03T09:30"}})
 	address := p.page.Find("#address").Text()
 	if address == "" {
 		t.Fatalf("inviting answers %d:\n%s", p.status, p.text)
@@ -194,7 +194,7 @@ func TestS51ExemptPeopleAreGrantedListedMarkedAndEnded(t *testing.T) {
 	if eva.session() == "" {
 		t.Fatalf("eva is not logged in: %d\n%s", eva.status, eva.text)
 	}
-	p.post(t, h.base+"/admin/exemptions", url.Values{"username": {"nobody"}, "reason": {"x"}, "ends": {"2026-12-31"}})
+	p.post(t, h.base+"/admin/exemptions", url.Values{"username": {"nobody"}, "reason": {"x"}, "ends": {"2026-12-31T18:00"}})
 	if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-username-problem").Length() != 1 || p.page.Find("#f-reason").AttrOr("value", "") != "x" {
 		t.Errorf("exempting nobody: %d\n%s", p.status, p.text)
 	}
@@ -203,22 +203,48 @@ func TestS51ExemptPeopleAreGrantedListedMarkedAndEnded(t *testing.T) {
 		p.open(t, "/admin/exemptions")
 		return p.page.Find("main tbody tr").Text()
 	}
-	if got := row(); !strings.Contains(got, "Ends soon") || !strings.Contains(got, "the yearly audit") || !strings.Contains(got, "2026-03-03 00:00:00 UTC") || !strings.Contains(got, "grace") {
+	if got := row(); !strings.Contains(got, "Exemption ends soon") || !strings.Contains(got, "the yearly audit") || !strings.Contains(got, "2026-03-03 09:30:00 UTC") || !strings.Contains(got, "grace") {
 		t.Errorf("the list has %q", got)
 	}
-	p.post(t, "/admin/exemptions", url.Values{"username": {"EVA"}, "reason": {"it goes on"}, "ends": {"2026-12-31"}})
-	if got := row(); !strings.Contains(got, "it goes on") || strings.Contains(got, "Ends soon") {
+	p.post(t, "/admin/exemptions", url.Values{"username": {"EVA"}, "reason": {"it goes on"}, "ends": {"2026-12-31T18:00"}})
+	if got := row(); !strings.Contains(got, "it goes on") || strings.Contains(got, "ends soon") {
 		t.Errorf("after another grant: %q", got)
 	}
 	h.wait(366 * 24 * time.Hour)
 	p = h.knock(t, "grace")
 	p.open(t, "/admin/exemptions")
-	if got := row(); !strings.Contains(got, "Ended: refused") {
+	if got := row(); !strings.Contains(got, "Exemption ended") {
 		t.Errorf("one that is over: %q", got)
 	}
 	p.submit(t, p.page.Find(`form[action$="/end"]`), "")
 	if p.page.Find("main tbody tr").Length() != 0 || p.page.Find(".notice").Text() == "" {
 		t.Errorf("ended, and listed:\n%s", p.text)
+	}
+}
+
+func TestS51AnExemptionIsAskedForInTheSameWayWhereverItIsGranted(t *testing.T) {
+	h := newHouse(t, false)
+	p := h.firstOwner(t)
+	grace := h.account(t, idms.LocalKey, "grace")
+	typed := url.Values{"username": {"eva"}, "email": {"eva@audit.example"}, "reason": {"two\nlines"}, "ends": {"2026-03-01"}}
+	var first [2]string
+	for _, address := range []string{"/admin/exemptions", "/admin/exemptions/invite", "/admin/people/" + grace + "/exemption"} {
+		p.open(t, h.base+address)
+		asked := p.page.Find(`label[for="f-reason"], label[for="f-ends"]`).Text()
+		if got := p.page.Find("#f-ends").AttrOr("value", ""); got != h.clock().Add(30*24*time.Hour).Format("2006-01-02T15:04") {
+			t.Errorf("%s proposes %q", address, got)
+		}
+		p.post(t, h.base+address, typed)
+		if p.status != http.StatusUnprocessableEntity || p.page.Find("#f-ends").AttrOr("value", "") != "2026-03-01" || p.page.Find("#f-reason").AttrOr("value", "") != "two\nlines" {
+			t.Errorf("%s keeps of a refused form with %d:\n%s", address, p.status, p.text)
+		}
+		got := [2]string{asked, p.page.Find("#f-reason-problem, #f-ends-problem").Text()}
+		if first[0] == "" {
+			first = got
+		}
+		if got != first || asked == "" || !strings.Contains(got[1], "still to come") {
+			t.Errorf("%s asks and says %q; the first one %q", address, got, first)
+		}
 	}
 }
 
@@ -378,7 +404,7 @@ func TestS50EnforcementNeedsBothProofsWhichThePageLeadsTo(t *testing.T) {
 	if contractor.status != http.StatusForbidden || contractor.session() != "" {
 		t.Errorf("a plain local person: %d", contractor.status)
 	}
-	p.post(t, "/admin/exemptions", url.Values{"username": {"contractor"}, "reason": {"no company login"}, "ends": {"2026-12-31"}})
+	p.post(t, "/admin/exemptions", url.Values{"username": {"contractor"}, "reason": {"no company login"}, "ends": {"2026-12-31T18:00"}})
 	if contractor = h.knock(t, "contractor"); contractor.session() == "" { // S51
 		t.Errorf("an exempt one: %d\n%s", contractor.status, contractor.text)
 	}

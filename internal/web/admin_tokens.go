@@ -51,6 +51,19 @@ func tokenRowOf(one tokens.Token, now time.Time) tokenRow {
 	return row
 }
 
+// dayOf is how a field of a day has it.
+func dayOf(at time.Time) string { return at.UTC().Format(time.DateOnly) }
+
+// lastDay reads the last day of something: its end is the midnight after it, in UTC.
+// What is no day is the zero time.
+func lastDay(typed string) time.Time {
+	day, err := time.Parse(time.DateOnly, typed)
+	if err != nil {
+		return time.Time{}
+	}
+	return day.AddDate(0, 0, 1)
+}
+
 // tokenLife is what the form proposes.
 const tokenLife = 90 * 24 * time.Hour
 

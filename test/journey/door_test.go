@@ -55,7 +55,7 @@ func TestEnforcementExemptionAndBackDoor(t *testing.T) {
 	v.Fill(t, "#f-username", "eva")
 	v.Fill(t, "#f-email", "eva@audit.example")
 	v.Fill(t, "#f-reason", "the yearly audit; no company login")
-	v.pick(t, "#f-ends", time.Now().AddDate(0, 1, 0).Format(time.DateOnly))
+	v.pick(t, "#f-ends", time.Now().UTC().AddDate(0, 1, 0).Format("2006-01-02T15:04"))
 	v.Follow(t, `form[action="/admin/exemptions/invite"] button`)
 	eva := v.See(t, "#address")
 	v.Accessible(t)

@@ -23,6 +23,19 @@ function localTimes(within) {
   }
 }
 
+// What is typed in UTC, in words and as the reader's clock will show it.
+for (const input of document.querySelectorAll("input[data-utc]")) {
+  const words = document.getElementById(input.dataset.utc);
+  const at = (instant, zone) => instant.toLocaleString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: zone });
+  const say = () => {
+    const instant = new Date(input.value + "Z");
+    words.hidden = isNaN(instant);
+    if (!words.hidden) words.textContent = `That is ${at(instant, "UTC")} in UTC, and ${at(instant)} on your clock.`;
+  };
+  input.addEventListener("input", say);
+  say();
+}
+
 // A key is suggested from a name until somebody types one: the server does the same
 // with a key that is left empty.
 const named = document.getElementById("f-name"), keyed = document.querySelector('form[action="/admin/set-up"] #f-key');
