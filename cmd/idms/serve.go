@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"idms/internal/api"
@@ -113,6 +114,7 @@ type house struct {
 
 	upkeep  *upkeep.Upkeep
 	metrics *metrics.Metrics
+	later   sync.WaitGroup // what visitors do not wait for
 }
 
 // sqliteFile is where everything is kept when no other database is named.
@@ -200,7 +202,10 @@ func keyset(cfg config.Config) (*secret.Box, error) {
 	return secret.Open(cfg.Keyset)
 }
 
-func (h *house) Close() { _ = h.store.Close() }
+func (h *house) Close() {
+	h.later.Wait()
+	_ = h.store.Close()
+}
 
 // site answers everything: the API below its own addresses, the pages elsewhere.
 func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
@@ -230,7 +235,7 @@ func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Config{
-		Settings: cfg, Mail: letters,
+		Settings: cfg, Mail: letters, Later: h.later.Go,
 		Flow: h.flow, Upkeep: h.upkeep, Directory: h.syncer(), Warn: warn(cfg), MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,
 		Limits:  web.Limits{PerSecond: float64(cfg.Limits.LoginsPerSecond), Burst: cfg.Limits.LoginsBurst},
 		Portals: cfg.Portals, TrustedProxies: cfg.Proxies(), Dev: dev, Clock: h.clock, Log: h.log,

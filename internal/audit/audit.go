@@ -90,6 +90,7 @@ const (
 	PasswordAddressMade  Action = "password_address_made" // at which a local person chooses a password
 	PasswordAddressSent  Action = "password_address_sent" // by mail, to the person's address
 	PasswordAddressEnded Action = "password_address_ended"
+	PasswordForgotten    Action = "password_forgotten" // somebody asked at the door for an address to be sent to this person
 	PasswordChanged      Action = "password_changed"
 	AuthenticatorAdded   Action = "authenticator_added"
 	AuthenticatorRemoved Action = "authenticator_removed"

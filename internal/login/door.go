@@ -239,8 +239,9 @@ func (f *Flow) FirstAddress(ctx context.Context) (token string, err error) {
 
 // How long one-time addresses last.
 const (
-	FirstAddressLasts    = time.Hour
-	PasswordAddressLasts = 24 * time.Hour
+	FirstAddressLasts     = time.Hour
+	PasswordAddressLasts  = 24 * time.Hour
+	ForgottenAddressLasts = time.Hour
 )
 
 // PasswordAddress is the token of an address at which a local person chooses a
@@ -263,8 +264,9 @@ func (f *Flow) PasswordAddress(ctx context.Context, userID string, by store.Auth
 
 // Invited is who holds a one-time address.
 type Invited struct {
-	First    bool   // nobody yet: they become the first owner
-	Username string // of somebody who is known
+	First     bool   // nobody yet: they become the first owner
+	Forgotten bool   // they asked for it by themselves: they choose a password, and log in at the door
+	Username  string // of somebody who is known
 }
 
 // Invited finds a one-time address without using it up, or fault.NotFound.
@@ -284,7 +286,10 @@ func (f *Flow) Invited(ctx context.Context, token string) (Invited, error) {
 	if err == nil && !enabled(who.Account) {
 		err = errNoInvitation
 	}
-	return Invited{Username: who.Account.Username}, err
+	if err == nil && address.Purpose == store.Forgotten {
+		err = f.stillForgets(ctx, who)
+	}
+	return Invited{Username: who.Account.Username, Forgotten: address.Purpose == store.Forgotten}, err
 }
 
 var errNoInvitation = fault.New(fault.NotFound, "This address has been used already, or its time is over. Ask for a new one.")
@@ -299,7 +304,8 @@ type Chosen struct {
 
 // Choose keeps a password that was chosen at a one-time address, uses the address
 // up, and logs its person in: who has the address is believed, whether or not the
-// door is open. With problems nothing has happened.
+// door is open. An address that somebody asked for by themself (Forgotten) logs nobody
+// in: the ticket is the zero one. With problems nothing has happened.
 func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, fault.Problems, error) {
 	invited, err := f.Invited(ctx, chosen.Token)
 	if err != nil {
@@ -323,11 +329,16 @@ func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, fault.Problem
 	now := f.Clock()
 	by := store.Author{Role: roles.Owner, Now: now, Reason: "a one-time address"}
 	var userID string
-	if invited.First {
+	switch {
+	case invited.First:
 		by.Who = chosen.Profile.Username
 		userID, err = f.Store.ChooseFirstOwner(ctx, hash, chosen.Profile, kept, by)
-	} else {
-		userID, err = f.Store.ChoosePassword(ctx, hash, kept, by)
+	case invited.Forgotten:
+		by.Reason = "a forgotten password"
+		_, err = f.Store.ChoosePassword(ctx, store.Forgotten, hash, kept, by)
+		return Ticket{}, nil, err
+	default:
+		userID, err = f.Store.ChoosePassword(ctx, store.NewPassword, hash, kept, by)
 	}
 	if err != nil {
 		return Ticket{}, nil, err

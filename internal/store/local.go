@@ -330,14 +330,19 @@ func (s *Store) HasOwner(ctx context.Context) (bool, error) {
 // SetPassword keeps a new password's hash, forgets failures, and ends the person's
 // sessions and one-time addresses: whoever had the old one has nothing now.
 func (s *Store) SetPassword(ctx context.Context, userID, hash string, by Author) error {
-	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, "", by) })
+	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, spared{}, by) })
 }
 
-// setPassword keeps one session, when its person has changed the password in it.
-func (tx *Tx) setPassword(userID, hash, keep string, by Author) error {
+// spared is what goes on beside a new password.
+type spared struct {
+	session  string // in which its person has changed it; "" ends all
+	failures bool   // at the door: whoever has changed the password proved no more than before
+}
+
+func (tx *Tx) setPassword(userID, hash string, keep spared, by Author) error {
 	row := credentialRow{UserID: userID, PasswordHash: hash, Changed: micros(by.Now)}
 	written := []string{"password_hash", "failures", "failed", "changed"}
-	if keep != "" { // whoever has changed it knew the former one, and has proved no more by that
+	if keep.failures {
 		written = []string{"password_hash", "changed"}
 	}
 	err := tx.db.Clauses(clause.OnConflict{
@@ -348,8 +353,8 @@ func (tx *Tx) setPassword(userID, hash, keep string, by Author) error {
 		return wrap(err, "keep a password")
 	}
 	which, is := "user_id = ?", []any{userID}
-	if keep != "" {
-		which, is = which+" AND id <> ?", append(is, keep)
+	if keep.session != "" {
+		which, is = which+" AND id <> ?", append(is, keep.session)
 	}
 	ended, err := endSessions(tx.db, which, is...)
 	if err != nil {

@@ -26,7 +26,15 @@ type OneTimePurpose string
 const (
 	FirstOwner  OneTimePurpose = "first_owner"
 	NewPassword OneTimePurpose = "new_password"
+	// Forgotten is asked for by anybody at the door, in the name of a person who reads
+	// the letter. It changes the password and lets nobody in.
+	Forgotten OneTimePurpose = "forgotten_password"
 )
+
+// MaxForgotten is how many addresses of the purpose Forgotten one person has at a
+// time. Each is sent, so it is how many letters strangers can make one person get
+// while an address lasts.
+const MaxForgotten = 3
 
 type oneTimeRow struct {
 	TokenHash []byte `gorm:"primaryKey"`
@@ -46,12 +54,36 @@ func (s *Store) KeepOneTime(ctx context.Context, address OneTime, tokenHash []by
 		if err := tx.db.Delete(&oneTimeRow{}, "purpose = ? AND user_id = ?", string(address.Purpose), address.UserID).Error; err != nil {
 			return wrap(err, "forget a one-time address")
 		}
-		row := oneTimeRow{TokenHash: tokenHash, Purpose: string(address.Purpose), UserID: address.UserID, MadeBy: address.MadeBy, Expires: micros(address.Expires)}
-		if err := tx.db.Create(&row).Error; err != nil {
-			return wrap(err, "keep a one-time address")
-		}
-		return tx.Audit(events...)
+		return tx.keepOneTime(address, tokenHash, events...)
 	})
+}
+
+func (tx *Tx) keepOneTime(address OneTime, tokenHash []byte, events ...audit.Event) error {
+	row := oneTimeRow{TokenHash: tokenHash, Purpose: string(address.Purpose), UserID: address.UserID, MadeBy: address.MadeBy, Expires: micros(address.Expires)}
+	if err := tx.db.Create(&row).Error; err != nil {
+		return wrap(err, "keep a one-time address")
+	}
+	return tx.Audit(events...)
+}
+
+// KeepForgotten remembers the one-time address of a person who says that they have
+// forgotten their password, and is false without doing so when MaxForgotten of them
+// are outstanding already, over all processes. Earlier ones go on: a stranger who
+// asks again must not end the one that the person has before them.
+func (s *Store) KeepForgotten(ctx context.Context, userID string, ends time.Time, tokenHash []byte, event audit.Event) (kept bool, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		if err := tx.lock("SELECT pg_advisory_xact_lock(?)", lockNumber("forgotten", userID)); err != nil {
+			return err
+		}
+		outstanding, err := tx.count("SELECT count(*) FROM one_time_addresses WHERE purpose = ? AND user_id = ? AND expires > ?",
+			string(Forgotten), userID, micros(event.At))
+		if err != nil || outstanding >= MaxForgotten {
+			return err
+		}
+		kept = true
+		return tx.keepOneTime(OneTime{Purpose: Forgotten, UserID: userID, Expires: ends}, tokenHash, event)
+	})
+	return kept && err == nil, err
 }
 
 var errNoOneTime = fault.New(fault.NotFound, "This address has been used already, or its time is over. Ask for a new one.")
@@ -111,23 +143,26 @@ func (s *Store) ChooseFirstOwner(ctx context.Context, tokenHash []byte, profile 
 		if userID, err = tx.createLocal(profile, roles.Owner, by); err != nil {
 			return err
 		}
-		return tx.setPassword(userID, passwordHash, "", by)
+		return tx.setPassword(userID, passwordHash, spared{}, by)
 	})
 	return userID, err
 }
 
-// ChoosePassword uses the address that lets its person choose a password.
-func (s *Store) ChoosePassword(ctx context.Context, tokenHash []byte, passwordHash string, by Author) (userID string, err error) {
+// ChoosePassword uses the address of a purpose that lets its person choose a
+// password. Failures at the door are forgotten, but for the purpose Forgotten: who
+// reads a letter has proved no second factor, and each letter would give away as many
+// wrong codes as are free.
+func (s *Store) ChoosePassword(ctx context.Context, purpose OneTimePurpose, tokenHash []byte, passwordHash string, by Author) (userID string, err error) {
 	err = s.InTx(ctx, func(tx *Tx) error {
 		address, err := tx.useOneTime(tokenHash, by.Now)
 		if err != nil {
 			return err
 		}
-		if address.Purpose != NewPassword {
+		if address.Purpose != purpose || address.UserID == "" {
 			return errNoOneTime
 		}
 		userID = address.UserID
-		return tx.setPassword(userID, passwordHash, "", by)
+		return tx.setPassword(userID, passwordHash, spared{failures: purpose == Forgotten}, by)
 	})
 	return userID, err
 }

@@ -224,7 +224,7 @@ func (s *Store) SetRecoveries(ctx context.Context, userID string, codes [][]byte
 // ChangePassword keeps a password that its person has chosen beside the former one:
 // their other sessions end, and what one-time addresses they had.
 func (s *Store) ChangePassword(ctx context.Context, userID, hash, sessionID string, by Author) error {
-	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, sessionID, by) })
+	return s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(userID, hash, spared{sessionID, true}, by) })
 }
 
 // EndOwnSession ends another session of a person, who has asked for that. One that

@@ -477,7 +477,9 @@ func (m *mailbox) took() []string {
 	return slices.Clone(m.texts)
 }
 
-func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
+// startMail starts a mail server, and makes a sender that goes there.
+func startMail(t *testing.T) (*mailbox, *smtp.Server, *mail.Sender) {
+	t.Helper()
 	box := &mailbox{}
 	server := smtp.NewServer(box)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -486,6 +488,11 @@ func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 	letters, err := mail.New(mail.Config{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, TLS: "none", From: "idms@example.test"}, nil)
 	check(t, err)
+	return box, server, letters
+}
+
+func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
+	box, server, letters := startMail(t)
 	h := newHouse(t, false, configured(), func(c *web.Config) { c.Mail = letters })
 	p := h.firstOwner(t)
 	invite := func(username string) string {

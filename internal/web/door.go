@@ -25,6 +25,8 @@ type doorPage struct {
 	Shut     bool   // nobody comes in with a password
 	ReturnTo string // a path of ours, or ""
 	Passkeys bool   // there may be some for this address
+	Notice   string // what was done on the way here
+	Letters  bool   // whoever has forgotten their password may ask for one
 }
 
 func (doorPage) file() string    { return "door.html" }
@@ -41,7 +43,8 @@ func (s *Site) atDoor(c echo.Context, status int, username, refusal, returnTo st
 		return err
 	}
 	return s.render(c, status, doorPage{frame: s.frame("Administrators’ door"), Username: username[:min(len(username), users.MaxField)],
-		Refusal: refusal, Shut: settings.DoorShut, ReturnTo: returnTo, Passkeys: s.party(c).Known()})
+		Refusal: refusal, Shut: settings.DoorShut, ReturnTo: returnTo, Passkeys: s.party(c).Known(),
+		Notice: notices[c.QueryParam(doneParam)], Letters: s.Mail.Ready()})
 }
 
 // knock lets a local person in, or shows the door again with one sentence.
@@ -83,10 +86,11 @@ func (s *Site) letIn(c echo.Context, ticket login.Ticket, returnTo string) error
 // choosePage is a one-time address: somebody chooses a password.
 type choosePage struct {
 	frame
-	First    bool // nobody yet, so they say who they are too
-	Username string
-	Email    string
-	Problems []fault.Problem
+	First     bool // nobody yet, so they say who they are too
+	Forgotten bool // they log in afterwards, at the door
+	Username  string
+	Email     string
+	Problems  []fault.Problem
 }
 
 func (choosePage) file() string    { return "choose.html" }
@@ -107,7 +111,7 @@ func (p choosePage) Of(field string) []string {
 func (choosePage) Shortest() int { return door.MinPassword }
 
 func choosePageOf(around frame, invited login.Invited, typed users.Profile, problems fault.Problems) choosePage {
-	page := choosePage{frame: around, First: invited.First, Username: invited.Username, Problems: problems}
+	page := choosePage{frame: around, First: invited.First, Forgotten: invited.Forgotten, Username: invited.Username, Problems: problems}
 	if invited.First {
 		page.Username, page.Email = typed.Username, typed.Email
 	}
@@ -146,6 +150,9 @@ func (s *Site) choose(c echo.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if ticket == (login.Ticket{}) {
+		return done(c, doorPath, "password-chosen")
 	}
 	return s.letIn(c, ticket, securityPath)
 }

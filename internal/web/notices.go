@@ -60,6 +60,10 @@ var notices = map[string]string{
 	"door-shut":  "The back door is shut. On the server, idms admin unlock lets somebody in.",
 	"mail-tried": "The mail server has taken the letter. Look whether it arrives.",
 
+	// The door
+	"forgotten":       "If somebody of this username may have a new password by letter, one is on its way to the e-mail address that we have of them. It is good for an hour. Look among unwanted mail, too.",
+	"password-chosen": "Your new password is kept, and your sessions have ended. Log in with it.",
+
 	// Security, a page of every local person
 	"password-changed": "The password is changed, and your other sessions have ended.",
 	"app-added":        "The app is set up. From now on your password asks for its code.",

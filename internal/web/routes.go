@@ -20,6 +20,8 @@ func (s *Site) routes(e *echo.Echo) {
 	// The door of local people: a password instead of an identity provider
 	get(doorPath, s.doorPage)
 	e.POST(doorPath, s.knock, s.limit)
+	get(forgottenPath, s.forgottenPage)
+	e.POST(forgottenPath, s.forget, s.limit)
 	get(doorPath+"/choose/:token", s.choosePage)
 	e.POST(doorPath+"/choose/:token", s.choose, s.limit)
 	e.POST(doorPath+"/passkey", s.beginPasskey, s.limit)

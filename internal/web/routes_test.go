@@ -51,6 +51,8 @@ var openRoutes = map[string]open{
 
 	"GET /door":                               {why: "the way in of local people"},
 	"POST /door":                              {why: "the way in of local people: a password, and slower with each failure"},
+	"GET /door/forgotten":                     {why: forEverybody},
+	"POST /door/forgotten":                    {why: "whoever has forgotten their password: the letter goes to its person, and the answer tells nothing"},
 	"GET /door/choose/:token":                 {why: "whoever has the one-time address"},
 	"POST /door/choose/:token":                {why: "whoever has the one-time address"},
 	"GET /security":                           {why: aboutOneself},

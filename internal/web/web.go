@@ -40,7 +40,10 @@ type Config struct {
 	// that shows and adjusts it.
 	Settings config.Config
 	// Mail takes invitations to people; nil is no mail server.
-	Mail       *mail.Sender
+	Mail *mail.Sender
+	// Later runs what a visitor does not wait for; nil is a goroutine. Whoever stops the
+	// process waits for what it was given: none of it takes longer than 20 seconds.
+	Later      func(work func())
 	PortalName string // what the pages call the portal, where owners have not adjusted it
 	// BaseURLs are the public origins, scheme://host[:port]. A request for any
 	// other host is answered with 421: nothing is ever derived from the Host
@@ -69,6 +72,10 @@ type Site struct {
 	origins origins
 	portals portals
 	limiter *limiter
+	// forgotten counts who asks for letters about forgotten passwords, and letters are
+	// the places of those under way.
+	forgotten *limiter
+	letters   chan struct{}
 	// rehearsals are the places for those under way: each goes through everybody of a
 	// record.
 	rehearsals chan struct{}
@@ -100,10 +107,14 @@ func New(c Config) (http.Handler, error) {
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
 	}
+	if c.Later == nil {
+		c.Later = func(work func()) { go work() }
+	}
 	if c.MaxPost == 0 {
 		c.MaxPost = saml.DefaultLimits().Body
 	}
-	site := &Site{Config: c, origins: origins, portals: portals, limiter: newLimiter(c.Limits, c.Clock), rehearsals: make(chan struct{}, rehearsalsAtOnce)}
+	site := &Site{Config: c, origins: origins, portals: portals, limiter: newLimiter(c.Limits, c.Clock),
+		forgotten: newLimiter(forgottenLimits, c.Clock), letters: make(chan struct{}, lettersAtOnce), rehearsals: make(chan struct{}, rehearsalsAtOnce)}
 
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // ours is slog
