@@ -230,7 +230,7 @@ func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
 	letters, err := mail.New(mail.Config{
 		Host: cfg.Mail.Host, Port: cfg.Mail.Port, TLS: cfg.Mail.TLS, Username: cfg.Mail.Username, Password: cfg.Mail.Password,
 		From: cfg.Mail.From, CAFile: cfg.Mail.CAFile,
-	}, h.clock)
+	}, h.clock, h.store.NoteLetter)
 	if err != nil {
 		return nil, err
 	}

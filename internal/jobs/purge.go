@@ -15,7 +15,7 @@ func Purge(s *store.Store, every time.Duration, log *slog.Logger) Job {
 		if purged != (store.Purged{}) {
 			log.InfoContext(ctx, "purged", "traces", purged.Traces, "unverified", purged.Unverified, "audit", purged.Audit,
 				"sessions", purged.Sessions, "pending", purged.Pending, "assertions", purged.Assertions, "codes", purged.Codes, "recorded", purged.Recorded, "logouts", purged.Logouts,
-				"tests", purged.Tests, "runs", purged.Runs, "responses", purged.Responses)
+				"tests", purged.Tests, "runs", purged.Runs, "responses", purged.Responses, "letters", purged.Letters)
 		}
 		return err
 	}}

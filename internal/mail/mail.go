@@ -18,7 +18,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -32,12 +31,12 @@ const (
 	// sendTime is for one letter, from the first packet to the server's promise. The
 	// person who caused it waits for so long.
 	sendTime = 10 * time.Second
-	// PerAddress is how many letters one address may get from this process in
-	// perWhile, and inAll is how many go out: whoever can cause letters must not be
-	// able to flood anybody with them.
+	// PerAddress is how many letters one address may get within While, and inAll is how
+	// many go out, of all processes together: whoever can cause letters must not be able
+	// to flood anybody with them.
 	PerAddress = 5
 	inAll      = 200
-	perWhile   = time.Hour
+	While      = time.Hour
 )
 
 // Config says which server takes the letters. It has been checked by config.
@@ -57,15 +56,21 @@ type Sender struct {
 	roots  *x509.CertPool
 	from   *mail.Address
 	clock  func() time.Time
-
-	mutex sync.Mutex
-	sent  map[string][]time.Time // by address, folded; what is older than perWhile is forgotten
+	count  Count
 }
 
+// Past is how many letters went out before one: to its address, and in all.
+type Past struct{ To, InAll int }
+
+// Count notes that a letter goes out to an address, folded, at an instant, unless may
+// objects to the letters that went out in the time within before it. Its error is
+// that of may, or its own.
+type Count func(ctx context.Context, address string, at time.Time, within time.Duration, may func(Past) error) error
+
 // New returns the sender of a configuration that has been checked, and nil for one
-// without a server. clock nil is time.Now. A file of certificates that cannot be read
+// without a server. It sends nothing that count objects to. clock nil is time.Now. A file of certificates that cannot be read
 // is fault.Invalid.
-func New(c Config, clock func() time.Time) (*Sender, error) {
+func New(c Config, clock func() time.Time, count Count) (*Sender, error) {
 	if c.Host == "" {
 		return nil, nil
 	}
@@ -73,7 +78,7 @@ func New(c Config, clock func() time.Time) (*Sender, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "mail.from is no address.")
 	}
-	s := &Sender{config: c, from: from, clock: clock, sent: map[string][]time.Time{}}
+	s := &Sender{config: c, from: from, clock: clock, count: count}
 	if clock == nil {
 		s.clock = time.Now
 	}
@@ -119,7 +124,7 @@ func (s *Sender) Send(ctx context.Context, letter Letter) error {
 	if strings.ContainsFunc(letter.Subject, unicode.IsControl) {
 		return fault.New(fault.Invalid, "The subject of a letter is one line.")
 	}
-	if err := s.admit(to.Address); err != nil {
+	if err := s.count(ctx, strings.ToLower(to.Address), s.clock(), While, admit); err != nil {
 		return err
 	}
 	message, err := s.message(to, letter)
@@ -192,30 +197,14 @@ func (s *Sender) client() (*gomail.Client, error) {
 	return gomail.NewClient(s.config.Host, options...)
 }
 
-// admit counts a letter to an address.
-func (s *Sender) admit(address string) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	now, all := s.clock(), 0
-	for one, times := range s.sent {
-		for len(times) > 0 && now.Sub(times[0]) >= perWhile {
-			times = times[1:]
-		}
-		if len(times) == 0 {
-			delete(s.sent, one)
-			continue
-		}
-		s.sent[one] = times
-		all += len(times)
-	}
-	address = strings.ToLower(address)
-	if len(s.sent[address]) >= PerAddress {
+// admit objects to one letter too many.
+func admit(past Past) error {
+	if past.To >= PerAddress {
 		return fault.New(fault.Conflict, "This address was sent %d letters within the last hour, and is sent no more for a while.", PerAddress)
 	}
-	if all >= inAll {
+	if past.InAll >= inAll {
 		return fault.New(fault.Conflict, "%d letters were sent within the last hour, and no more are for a while.", inAll)
 	}
-	s.sent[address] = append(s.sent[address], now)
 	return nil
 }
 

@@ -18,7 +18,6 @@ import (
 	netmail "net/mail"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -175,7 +174,7 @@ func sender(t *testing.T, c Config) *Sender {
 	if c.From == "" {
 		c.From = "Cloud portal <idms@example.com>"
 	}
-	s, err := New(c, func() time.Time { return noon })
+	s, err := New(c, func() time.Time { return noon }, uncounted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,58 +320,53 @@ func TestNothingInALetterBecomesAHeader(t *testing.T) {
 	}
 }
 
-func TestAnAddressGetsFiveLettersAnHour(t *testing.T) {
+// uncounted is a Count for who sends few letters.
+func uncounted(_ context.Context, _ string, _ time.Time, _ time.Duration, may func(Past) error) error {
+	return may(Past{})
+}
+
+func TestAnAddressGetsFiveLettersAnHourAndNobodyMoreThanAll(t *testing.T) {
 	p := startPost(t, settings{})
-	now := noon
-	s, err := New(Config{Host: "127.0.0.1", Port: p.port, CAFile: p.caFile, From: "idms@example.com"}, func() time.Time { return now })
+	var past Past
+	var asked string
+	s, err := New(Config{Host: "127.0.0.1", Port: p.port, CAFile: p.caFile, From: "idms@example.com"}, func() time.Time { return noon },
+		func(_ context.Context, address string, at time.Time, within time.Duration, may func(Past) error) error {
+			if asked = address; !at.Equal(noon) || within != time.Hour {
+				t.Errorf("counted are the letters of %s before %s", within, at)
+			}
+			return may(past)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	send := func(to string) error { return s.Send(t.Context(), Letter{To: to, Subject: "x", Text: "x"}) }
-	for i := range PerAddress {
-		if err := send([]string{"ada@example.com", "ADA@example.com"}[i%2]); err != nil {
-			t.Fatal(err)
+	for _, tt := range []struct {
+		past Past
+		goes bool
+	}{{Past{}, true}, {Past{PerAddress - 1, inAll - 1}, true}, {Past{PerAddress, PerAddress}, false}, {Past{0, inAll}, false}} {
+		past = tt.past
+		err := s.Send(t.Context(), Letter{To: "ADA@Example.com", Subject: "x", Text: "x"})
+		if tt.goes != (err == nil) || err != nil && fault.KindOf(err) != fault.Conflict || asked != "ada@example.com" {
+			t.Errorf("after %+v, to %s: %v", tt.past, asked, err)
 		}
 	}
-	if err := send("ada@Example.com"); fault.KindOf(err) != fault.Conflict {
-		t.Errorf("one more: %v", err)
-	}
-	if err := send("grace@example.com"); err != nil {
-		t.Errorf("to another: %v", err)
-	}
-	now = now.Add(perWhile)
-	if err := send("ada@example.com"); err != nil {
-		t.Errorf("an hour later: %v", err)
-	}
-	if len(s.sent) != 1 {
-		t.Errorf("%d addresses are remembered", len(s.sent))
-	}
-	full := func() error {
-		for i := range inAll + 1 {
-			if err := s.admit("p" + strconv.Itoa(i) + "@example.com"); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := full(); fault.KindOf(err) != fault.Conflict {
-		t.Errorf("any number of letters goes out: %v", err)
+	if len(p.took()) != 2 {
+		t.Errorf("%d letters went out", len(p.took()))
 	}
 }
 
 func TestWithoutAServerThereIsNoSender(t *testing.T) {
-	s, err := New(Config{}, nil)
+	s, err := New(Config{}, nil, nil)
 	if err != nil || s.Ready() {
 		t.Errorf("%v, %v", s, err)
 	}
-	if _, err := New(Config{Host: "127.0.0.1", From: "idms@example.com", CAFile: "/nowhere"}, nil); fault.KindOf(err) != fault.Invalid {
+	if _, err := New(Config{Host: "127.0.0.1", From: "idms@example.com", CAFile: "/nowhere"}, nil, nil); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	empty := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(Config{Host: "127.0.0.1", From: "idms@example.com", CAFile: empty}, nil); fault.KindOf(err) != fault.Invalid {
+	if _, err := New(Config{Host: "127.0.0.1", From: "idms@example.com", CAFile: empty}, nil, nil); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a file without certificates: %v", errors.Unwrap(err))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"idms/internal/config"
+	"idms/internal/mail"
 )
 
 // Retention is how long things are kept. A duration of 0 is for ever.
@@ -18,7 +19,7 @@ type Retention struct {
 
 // Purged counts what a purge removed.
 type Purged struct {
-	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests, Runs, Responses int
+	Traces, Unverified, Audit, Sessions, Pending, Assertions, Codes, Recorded, Logouts, Tests, Runs, Responses, Letters int
 }
 
 const (
@@ -59,6 +60,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (Purged, error) {
 		{&purged.Codes, "passkey_challenges", "token_hash", "expires <= ?", now},
 		{&purged.Tests, "test_logins", "ref", "created < ?", before(now, kept.Traces)},
 		{&purged.Codes, "portal_codes", "code_hash", "expires <= ?", now.Add(-pendingGrace)},
+		{&purged.Letters, "letters", "id", "sent <= ?", now.Add(-mail.While)},
 		{&purged.Logouts, "pending_logouts", "handle", "expires <= ?", now},
 	} {
 		if step.before.IsZero() {
