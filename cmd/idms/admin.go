@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"idms/internal/fault"
+	"idms/internal/idms"
+	"idms/internal/login"
+	"idms/internal/mail"
 	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/users"
@@ -14,12 +17,13 @@ import (
 )
 
 type adminCommand struct {
-	List   adminListCommand   `cmd:"" default:"withargs" help:"List the administrators: who they are, and how they come in."`
-	Create adminCreateCommand `cmd:"" help:"Make a local administrator, and print the address at which they choose a password."`
-	Role   adminRoleCommand   `cmd:"" help:"Give somebody another role, or none."`
-	Exempt adminExemptCommand `cmd:"" help:"Let somebody use a password while single sign-on is enforced, until a day."`
-	Set    adminSetCommand    `cmd:"" help:"Enforce single sign-on, or shut the back door."`
-	Unlock adminUnlockCommand `cmd:"" help:"Print an address that lets a local person in, whatever else is broken."`
+	List       adminListCommand       `cmd:"" default:"withargs" help:"List the administrators: who they are, and how they come in."`
+	Create     adminCreateCommand     `cmd:"" help:"Make a local administrator, and print the address at which they choose a password."`
+	Role       adminRoleCommand       `cmd:"" help:"Give somebody another role, or none."`
+	Exempt     adminExemptCommand     `cmd:"" help:"Let somebody use a password while single sign-on is enforced, until a day."`
+	Exemptions adminExemptionsCommand `cmd:"" help:"List who is exempt: why, by whom, until when."`
+	Set        adminSetCommand        `cmd:"" help:"Enforce single sign-on, or shut the back door."`
+	Unlock     adminUnlockCommand     `cmd:"" help:"Print an address that lets a local person in, whatever else is broken."`
 }
 
 // byServer is the author of what is done on the server's command line: who can
@@ -78,6 +82,25 @@ type adminCreateCommand struct {
 	Role     string `enum:"owner,editor,reader" default:"owner" help:"owner, editor or reader."`
 	Reason   string `help:"For the audit trail."`
 	publicAddress
+	mailing
+}
+
+// mailing has an address sent to its person.
+type mailing struct {
+	Mail bool `help:"Send the address to the person too, through the mail server of the configuration."`
+}
+
+// sender is what an address is sent through, if that is asked for: nothing has
+// happened yet when there is none.
+func (m mailing) sender(h *house) (*mail.Sender, error) {
+	if !m.Mail {
+		return nil, nil
+	}
+	letters, err := h.letters(h.config)
+	if err == nil && !letters.Ready() {
+		err = fault.New(fault.Invalid, "--mail: there is no mail server. Set mail.host, or leave --mail out and hand the address over.")
+	}
+	return letters, err
 }
 
 // publicAddress is where the addresses lead that are printed for people.
@@ -103,12 +126,16 @@ func (c adminCreateCommand) Run(p *program) error {
 		return err
 	}
 	defer h.Close()
+	letters, err := c.sender(h)
+	if err != nil {
+		return err
+	}
 	by := p.byServer(c.Reason)
 	id, err := h.store.CreateLocal(p.ctx, profile, roles.Role(c.Role), by)
 	if err != nil {
 		return err
 	}
-	return h.printPasswordAddress(p, id, by)
+	return h.giveAddress(p, letters, login.AddressLetter{To: users.Account{ID: id, Profile: profile}, Made: true}, by)
 }
 
 type adminUnlockCommand struct {
@@ -117,6 +144,7 @@ type adminUnlockCommand struct {
 	SecondFactor bool   `name:"without-second-factor" help:"Take the authenticator app, the passkeys and the recovery codes away, which are lost."`
 	Reason       string `help:"For the audit trail."`
 	publicAddress
+	mailing
 }
 
 func (c adminUnlockCommand) Run(p *program) error {
@@ -132,6 +160,10 @@ func (c adminUnlockCommand) Run(p *program) error {
 		return err
 	}
 	defer h.Close()
+	letters, err := c.sender(h)
+	if err != nil {
+		return err
+	}
 	who, err := h.local(p, c.Username)
 	if err != nil {
 		return err
@@ -147,7 +179,7 @@ func (c adminUnlockCommand) Run(p *program) error {
 			return err
 		}
 	}
-	return h.printPasswordAddress(p, who.Account.ID, by)
+	return h.giveAddress(p, letters, login.AddressLetter{To: who.Account}, by)
 }
 
 // local is the local person of a username, or fault.NotFound.
@@ -159,13 +191,22 @@ func (h *house) local(p *program, username string) (store.Credential, error) {
 	return who, err
 }
 
-func (h *house) printPasswordAddress(p *program, userID string, by store.Author) error {
-	token, err := h.flow.PasswordAddress(p.ctx, userID, by)
+// giveAddress makes a one-time address, prints it, and sends it where there are
+// letters. One that was not sent is good all the same, and ends with exit code 1.
+func (h *house) giveAddress(p *program, letters *mail.Sender, letter login.AddressLetter, by store.Author) error {
+	token, err := h.flow.PasswordAddress(p.ctx, letter.To.ID, by)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "Open this address within a day to choose a password. It works once, and logs in whoever has it:\n\n  %s\n\n",
-		h.config.Bases()[0]+web.ChoosePath(token))
+	letter.Address, letter.Ends, letter.Portal = h.config.Bases()[0]+web.ChoosePath(token), by.Now.Add(login.PasswordAddressLasts), h.config.PortalName
+	_, err = fmt.Fprintf(p.stdout, "Open this address within a day to choose a password. It works once, and logs in whoever has it:\n\n  %s\n\n", letter.Address)
+	if err != nil || !letters.Ready() {
+		return err
+	}
+	if err := h.flow.MailAddress(p.ctx, letters, letter, by); err != nil {
+		return fmt.Errorf("the address is good, but it was not mailed: %w", err)
+	}
+	_, err = fmt.Fprintf(p.stdout, "It was sent to %s.\n", letter.To.Email)
 	return err
 }
 
@@ -223,7 +264,8 @@ func (h *house) invite(ctx context.Context) error {
 
 type adminExemptCommand struct {
 	settings
-	Username string `arg:"" help:"Username of a local person."`
+	Username string `arg:"" help:"Username."`
+	Record   string `default:"local" help:"Record through which they come; local is that of people with a password."`
 	Until    string `help:"The last day of the exemption, as 2026-12-31, in UTC." placeholder:"DAY"`
 	End      bool   `help:"Take the exemption back."`
 	Reason   string `help:"Why; for whoever looks at it later." placeholder:"TEXT"`
@@ -251,22 +293,59 @@ func (c adminExemptCommand) Run(p *program) error {
 		return err
 	}
 	defer h.Close()
-	who, err := h.local(p, c.Username)
+	id, err := h.person(p, c.Record, c.Username)
 	if err != nil {
 		return err
 	}
 	by, said := p.byServer(c.Reason), fmt.Sprintf("%q: exempt up to and including %s", c.Username, c.Until)
 	if c.End {
 		said = fmt.Sprintf("%q: not exempt", c.Username)
-		err = h.store.EndExemption(p.ctx, who.Account.ID, by)
+		err = h.store.EndExemption(p.ctx, id, by)
 	} else {
-		err = h.store.Exempt(p.ctx, who.Account.ID, c.Reason, ends, by)
+		err = h.store.Exempt(p.ctx, id, c.Reason, ends, by)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(p.stdout, said)
 	return err
+}
+
+// person is the account of somebody by record and username.
+func (h *house) person(p *program, record, username string) (id string, err error) {
+	if record == idms.LocalKey {
+		who, err := h.local(p, username)
+		return who.Account.ID, err
+	}
+	return h.store.AccountID(p.ctx, record, username)
+}
+
+type adminExemptionsCommand struct{ settings }
+
+func (c adminExemptionsCommand) Run(p *program) error {
+	h, err := c.lookInto(p)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	list, err := h.store.Exemptions(p.ctx)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(p.stdout, "Nobody is exempt.")
+		return err
+	}
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "USERNAME\tTHROUGH\tSTATE\tUNTIL\tBY\tREASON")
+	for _, one := range list {
+		state := "exempt"
+		if !p.clock().Before(one.Ends) {
+			state = "ended"
+		}
+		fmt.Fprintf(table, "%q\t%s\t%s\t%s\t%s\t%q\n", one.Account.Username, one.Record.Key, state, told(one.Ends), clean(one.By), one.Reason)
+	}
+	return table.Flush()
 }
 
 type adminSetCommand struct {

@@ -7,6 +7,7 @@ import (
 	"idms/internal/config"
 	"idms/internal/fault"
 	"idms/internal/idms"
+	"idms/internal/mail"
 	"idms/internal/web"
 )
 
@@ -14,10 +15,12 @@ import (
 // show: a few mistakes at once, and one a second in the long run.
 var wrongTokens = web.Limits{PerSecond: 1, Burst: 20}
 
-func (h *house) api(cfg config.Config) (http.Handler, error) {
+func (h *house) api(cfg config.Config, letters *mail.Sender) (http.Handler, error) {
 	return api.New(api.Config{
 		Flow: h.flow, Upkeep: h.upkeep,
 		PasswordAddress: func(token string) string { return h.config.Bases()[0] + web.ChoosePath(token) },
+		Mail:            letters,
+		PortalName:      cfg.PortalName,
 		Address:         web.ClientAddress(cfg.Proxies()),
 		Allow:           web.NewLimit(wrongTokens, h.clock),
 		Warn:            warn(cfg),

@@ -71,20 +71,27 @@ func (c auditCommand) Run(p *program) error {
 
 func (c auditCommand) filter() (store.EventFilter, error) {
 	filter := store.EventFilter{Record: c.Record, User: c.User, Group: c.Group, Action: audit.Action(c.Action), Who: c.Who, Alarms: c.Alarms}
+	var err error
+	filter.From, filter.To, err = between(c.From, c.To)
+	return filter, err
+}
+
+// between reads --from and --to; what was not typed is the zero time.
+func between(typedFrom, typedTo string) (from, to time.Time, err error) {
 	for _, end := range []struct {
 		flag, typed string
 		into        *time.Time
-	}{{"--from", c.From, &filter.From}, {"--to", c.To, &filter.To}} {
+	}{{"--from", typedFrom, &from}, {"--to", typedTo, &to}} {
 		if end.typed == "" {
 			continue
 		}
 		at, err := time.Parse(time.RFC3339, end.typed)
 		if err != nil {
-			return filter, fault.New(fault.Invalid, "%s is no instant. Write one like 2026-03-01T12:00:00Z.", end.flag)
+			return from, to, fault.New(fault.Invalid, "%s is no instant. Write one like 2026-03-01T12:00:00Z.", end.flag)
 		}
 		*end.into = at
 	}
-	return filter, nil
+	return from, to, nil
 }
 
 func tellEvent(text *strings.Builder, event audit.Event) {

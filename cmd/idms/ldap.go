@@ -551,11 +551,17 @@ type meter struct {
 
 func newMeter(p *program) *meter {
 	m := &meter{out: p.stderr, clock: p.clock}
-	if file, ok := p.stderr.(*os.File); ok {
-		info, err := file.Stat()
-		m.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
+	m.terminal = isTerminal(p.stderr)
 	return m
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func (m *meter) show(progress directory.Progress) {

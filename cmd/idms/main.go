@@ -51,6 +51,7 @@ type commandLine struct {
 	Restore      restoreCommand      `cmd:"" help:"Go back to a former version of a record."`
 	Reapply      reapplyCommand      `cmd:"" help:"Apply the rules as they are now to people's last recorded assertions."`
 	Test         testCommand         `cmd:"" name:"test-login" help:"Try a version of a record with a real login that lets nobody in."`
+	Logins       loginsCommand       `cmd:"" help:"List the logins that are still explained, admitted and refused."`
 	Trace        traceCommand        `cmd:"" help:"Explain a login by its reference."`
 	Audit        auditCommand        `cmd:"" help:"Print who did what, from what to what: the audit trail."`
 	Admin        adminCommand        `cmd:"" help:"Administrators: who they are, making one, letting one in."`
@@ -60,6 +61,8 @@ type commandLine struct {
 	LDAP         ldapCommand         `cmd:"" name:"ldap" help:"Directory sync: people and groups of a record from LDAP or Active Directory."`
 	Why          whyCommand          `cmd:"" help:"Say why a person is in a group."`
 	Jobs         jobsCommand         `cmd:"" help:"What runs by itself."`
+	People       peopleCommand       `cmd:"" help:"People: who they are, keeping somebody out, erasing somebody."`
+	LeftBehind   leftBehindCommand   `cmd:"" name:"left-behind" help:"Memberships that deleted associations left: list, remove, adopt."`
 	Sessions     sessionsCommand     `cmd:"" help:"Who is logged in, and logging them out."`
 	Token        tokenCommand        `cmd:"" help:"The tokens with which machines use the API."`
 	Keys         keysCommand         `cmd:"" help:"The keys that seal secrets at rest, and the SAML keys of records."`

@@ -209,11 +209,15 @@ func (h *house) Close() {
 
 // site answers everything: the API below its own addresses, the pages elsewhere.
 func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
-	pages, err := h.pages(cfg, dev)
+	letters, err := h.letters(cfg) // one, since it counts
 	if err != nil {
 		return nil, err
 	}
-	machines, err := h.api(cfg)
+	pages, err := h.pages(cfg, letters, dev)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := h.api(cfg, letters)
 	if err != nil {
 		return nil, err
 	}
@@ -226,14 +230,15 @@ func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
 	}), nil
 }
 
-func (h *house) pages(cfg config.Config, dev bool) (http.Handler, error) {
-	letters, err := mail.New(mail.Config{
+// letters sends letters through the configured mail server; nil without one.
+func (h *house) letters(cfg config.Config) (*mail.Sender, error) {
+	return mail.New(mail.Config{
 		Host: cfg.Mail.Host, Port: cfg.Mail.Port, TLS: cfg.Mail.TLS, Username: cfg.Mail.Username, Password: cfg.Mail.Password,
 		From: cfg.Mail.From, CAFile: cfg.Mail.CAFile,
 	}, h.clock, h.store.NoteLetter)
-	if err != nil {
-		return nil, err
-	}
+}
+
+func (h *house) pages(cfg config.Config, letters *mail.Sender, dev bool) (http.Handler, error) {
 	return web.New(web.Config{
 		Settings: cfg, Mail: letters, Later: h.later.Go,
 		Flow: h.flow, Upkeep: h.upkeep, Directory: h.syncer(), Warn: warn(cfg), MaxPost: h.flow.Limits.Body, PortalName: cfg.PortalName, BaseURLs: cfg.BaseURLs,

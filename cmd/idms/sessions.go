@@ -7,7 +7,6 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/session"
-	"idms/internal/store"
 )
 
 type sessionsCommand struct {
@@ -67,7 +66,7 @@ func (c sessionsEndCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	by := store.Author{Who: whoami(), Reason: c.Reason, Now: p.clock()}
+	by := p.byServer(c.Reason)
 	var ended int
 	if c.All {
 		ended, err = house.store.EndAllSessions(p.ctx, c.Record, by)

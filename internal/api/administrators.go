@@ -13,7 +13,6 @@ import (
 
 	"idms/internal/config"
 	"idms/internal/fault"
-	"idms/internal/idms"
 	"idms/internal/login"
 	"idms/internal/roles"
 	"idms/internal/store"
@@ -26,11 +25,14 @@ func (a *API) adminRoutes() {
 	route(a, huma.Operation{OperationID: "list-exemptions", Method: http.MethodGet, Path: "/exemptions", Tags: tags,
 		Summary: "List who may use a password while single sign-on is enforced (S51)"}, a.listExemptions)
 	route(a, takes[exemptionDocument](a, huma.Operation{OperationID: "grant-exemption", Method: http.MethodPut, Path: "/users/{user}/exemption", Tags: tags,
-		Summary: "Let a local person use a password while single sign-on is enforced, until an end"}, maxSmall), a.grantExemption)
+		Summary: "Exempt a person until an end: a local one uses a password while single sign-on is enforced, and no directory sync touches the others"}, maxSmall), a.grantExemption)
 	route(a, huma.Operation{OperationID: "end-exemption", Method: http.MethodDelete, Path: "/users/{user}/exemption", Tags: tags,
 		Summary: "Take an exemption back"}, a.endExemption)
 	route(a, huma.Operation{OperationID: "make-password-address", Method: http.MethodPost, Path: "/users/{user}/password-address", Tags: tags, DefaultStatus: http.StatusCreated,
-		Summary: "Make a one-time address at which a local person chooses a password", Description: "It logs in whoever has it, also when the back door is shut. One made before counts no more."}, a.makePasswordAddress)
+		Summary:     "Make a one-time address at which a local person chooses a password",
+		Description: "It logs in whoever has it, also when the back door is shut. One made before counts no more. With mail it is sent to its person too: 409 when there is no mail server."}, a.makePasswordAddress)
+	route(a, huma.Operation{OperationID: "end-password-address", Method: http.MethodDelete, Path: "/users/{user}/password-address", Tags: tags,
+		Summary: "End the one-time address of a local person"}, a.endPasswordAddress)
 	route(a, huma.Operation{OperationID: "get-settings", Method: http.MethodGet, Path: "/settings", Summary: "Read the settings"}, a.getSettings)
 	route(a, takes[settingsChange](a, huma.Operation{OperationID: "replace-settings", Method: http.MethodPut, Path: "/settings",
 		Summary:     "Replace the settings",
@@ -58,7 +60,7 @@ func (a *API) listAdministrators(ctx context.Context, _ *struct{}) (*administrat
 	}
 	items := []administrator{}
 	for _, one := range list {
-		person := userSummaryOf(store.Listed{Account: one.Account, Record: store.Edition{Key: one.Record}})
+		person := UserSummaryOf(store.Listed{Account: one.Account, Record: store.Edition{Key: one.Record}})
 		items = append(items, administrator{person, one.Role, one.Local, one.Able, one.SecondFactor})
 	}
 	return &administratorsAnswer{administratorItems{items}}, nil
@@ -85,14 +87,13 @@ func (a *API) listExemptions(ctx context.Context, _ *struct{}) (*exemptionsAnswe
 	}
 	items := []exemption{}
 	for _, one := range list {
-		items = append(items, exemptionOf(store.Credential{Account: one.Account, Exempt: &one.Exemption}))
+		items = append(items, exemptionOf(store.Listed{Account: one.Account, Record: one.Record}, one.Exemption))
 	}
 	return &exemptionsAnswer{exemptionItems{items}}, nil
 }
 
-func exemptionOf(who store.Credential) exemption {
-	person := userSummaryOf(store.Listed{Account: who.Account, Record: store.Edition{Key: idms.LocalKey}})
-	return exemption{person, who.Exempt.Reason, who.Exempt.By, who.Exempt.Granted, who.Exempt.Ends}
+func exemptionOf(who store.Listed, is store.Exemption) exemption {
+	return exemption{UserSummaryOf(who), is.Reason, is.By, is.Granted, is.Ends}
 }
 
 // exemptionDocument is an exemption that somebody grants.
@@ -112,7 +113,8 @@ func (a *API) grantExemption(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.Flow.Store.CredentialOf(ctx, in.User); err != nil {
+	person, err := a.person(ctx, in.User)
+	if err != nil {
 		return nil, err
 	}
 	document, problems := read[exemptionDocument](ctx)
@@ -124,14 +126,14 @@ func (a *API) grantExemption(ctx context.Context, in *struct {
 	if err := a.Flow.Store.Exempt(ctx, in.User, reason, document.Ends, by); err != nil {
 		return nil, err
 	}
-	who, err := a.Flow.Store.CredentialOf(ctx, in.User)
+	exempt, err := a.Flow.Store.ExemptionOf(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
-	if who.Exempt == nil {
+	if exempt == nil {
 		return nil, fault.New(fault.Conflict, "The exemption was taken back a moment ago.")
 	}
-	return &exemptionAnswer{exemptionOf(who)}, nil
+	return &exemptionAnswer{exemptionOf(store.Listed{Account: person.Account, Record: person.Record}, *exempt)}, nil
 }
 
 func (a *API) endExemption(ctx context.Context, in *struct {
@@ -142,36 +144,73 @@ func (a *API) endExemption(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	who, err := a.Flow.Store.CredentialOf(ctx, in.User)
+	exempt, err := a.Flow.Store.ExemptionOf(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
-	if who.Exempt == nil {
+	if exempt == nil {
 		return nil, fault.New(fault.NotFound, "There is no such exemption.")
 	}
 	return nil, a.Flow.Store.EndExemption(ctx, in.User, by)
 }
 
 type passwordAddress struct {
-	Address string    `json:"address" doc:"it works once, and logs in whoever has it; shown this once"`
-	Expires time.Time `json:"expires"`
+	Address   string    `json:"address" doc:"it works once, and logs in whoever has it; shown this once"`
+	Expires   time.Time `json:"expires"`
+	MailedTo  string    `json:"mailed_to" doc:"e-mail address; empty when it was not mailed"`
+	NotMailed string    `json:"not_mailed" doc:"why not, when that was asked for; the address is good all the same"`
 }
 
 type passwordAddressAnswer struct{ Body passwordAddress }
 
 func (a *API) makePasswordAddress(ctx context.Context, in *struct {
 	User string `path:"user"`
+	Mail bool   `query:"mail" doc:"Send it to the person's e-mail address too."`
 	Reasoned
 }) (*passwordAddressAnswer, error) {
 	by, err := a.author(ctx, in.Reasoned)
 	if err != nil {
 		return nil, err
 	}
+	who, err := a.Flow.Store.CredentialOf(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	if in.Mail && !a.Mail.Ready() {
+		return nil, fault.New(fault.Conflict, "There is no mail server to send the address through: mail.host is not set. Leave mail out, and hand the address over.")
+	}
 	token, err := a.Flow.PasswordAddress(ctx, in.User, by)
 	if err != nil {
 		return nil, err
 	}
-	return &passwordAddressAnswer{passwordAddress{a.PasswordAddress(token), by.Now.Add(login.PasswordAddressLasts)}}, nil
+	made := passwordAddress{Address: a.PasswordAddress(token), Expires: by.Now.Add(login.PasswordAddressLasts)}
+	if in.Mail {
+		err := a.Flow.MailAddress(ctx, a.Mail, login.AddressLetter{To: who.Account, Address: made.Address, Ends: made.Expires, Portal: a.PortalName}, by)
+		switch {
+		case err == nil:
+			made.MailedTo = who.Account.Email
+		case fault.KindOf(err) == fault.Internal:
+			return nil, err
+		default:
+			made.NotMailed = fault.Sentence(err)
+		}
+	}
+	return &passwordAddressAnswer{made}, nil
+}
+
+// endPasswordAddress is as good without one: it names the state that it leads to.
+func (a *API) endPasswordAddress(ctx context.Context, in *struct {
+	User string `path:"user"`
+	Reasoned
+}) (*nothing, error) {
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Flow.Store.CredentialOf(ctx, in.User); err != nil {
+		return nil, err
+	}
+	return nil, a.Flow.Store.EndOneTime(ctx, in.User, by)
 }
 
 // settingsDocument is all that owners set while the service runs.

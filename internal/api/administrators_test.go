@@ -55,8 +55,16 @@ func TestS51AnExemptionHasAReasonAndAnEnd(t *testing.T) {
 	if len(list.Items) != 0 {
 		t.Errorf("after its end: %+v", list.Items)
 	}
-	h.logIn("ada") // who comes through a provider has no password
-	h.ask(roles.Owner, "PUT", "/users/"+h.userID("ada")+"/exemption", `{"reason": "x", "ends": "2026-06-01T00:00:00Z"}`).is(http.StatusNotFound)
+	// Of who comes through a provider, no directory sync changes anything until then.
+	h.logIn("ada")
+	path = "/users/" + h.userID("ada") + "/exemption"
+	h.ask(roles.Owner, "PUT", path, `{"reason": "x", "ends": "2026-06-01T00:00:00Z"}`).is(http.StatusOK).into(&said)
+	h.ask(roles.Owner, "GET", "/exemptions", "").into(&list)
+	if said.User.Record != "acme" || len(list.Items) != 1 || list.Items[0].User.Record != "acme" {
+		t.Errorf("the exemption is %+v, and the list %+v", said, list.Items)
+	}
+	h.ask(roles.Owner, "DELETE", path, "").is(http.StatusNoContent)
+	h.ask(roles.Owner, "PUT", "/users/01234567-89ab-7def-8123-456789abcdef/exemption", `{"reason": "x", "ends": "2026-06-01T00:00:00Z"}`).is(http.StatusNotFound)
 }
 
 func TestAOneTimeAddressIsMadeAndStandsInTheTrail(t *testing.T) {

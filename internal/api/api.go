@@ -6,6 +6,9 @@
 // returned, never written: problems.go turns each into application/problem+json.
 // What is wrong with a record is found by idms, in the words of the record file.
 //
+// The types whose names begin with a capital are forms that the command line prints
+// too, so that a script reads the same from either.
+//
 // It leaves the database to store, explaining logins to login, tokens themselves
 // to tokens, and the two addresses that a portal asks (/api/v1/session…) to web.
 package api
@@ -30,6 +33,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/mail"
 	"idms/internal/upkeep"
 )
 
@@ -40,6 +44,10 @@ type Config struct {
 
 	// PasswordAddress is where somebody with a one-time token chooses a password.
 	PasswordAddress func(token string) string
+
+	// Mail sends the letters that somebody asks for; nil is no mail server.
+	Mail       *mail.Sender
+	PortalName string // as configured, for the letters
 
 	// Address is that of a request's client, as far as trusted proxies tell.
 	Address func(*http.Request) string

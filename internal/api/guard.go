@@ -146,7 +146,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 // mayBeEmpty are the parameters that are text: without any, they are as if they
 // were left out.
 var mayBeEmpty = map[string]bool{
-	"cursor": true, "q": true, "record": true, "user": true, "group": true, "action": true, "who": true, "code": true, "before": true,
+	"cursor": true, "q": true, "record": true, "user": true, "group": true, "action": true, "who": true, "code": true, "before": true, "username": true,
 }
 
 // refuseEmpty keeps ?to= from meaning "everything": somebody's script lost a value.

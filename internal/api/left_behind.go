@@ -21,17 +21,19 @@ func (a *API) leftBehindRoutes() {
 			"One transaction for at most 1,000 associations. The built-in groups are for owners: 403 by name, and left out of all."}, maxSmall), a.settleLeftBehind)
 }
 
-type leftBehind struct {
+// LeftBehind is what one deleted association left in one group.
+type LeftBehind struct {
 	Group   groupDocument `json:"group"`
 	Record  string        `json:"record"`
 	Rule    string        `json:"rule" doc:"key of the association, which is gone or speaks of another group"`
 	Members int           `json:"members" doc:"people for whom it is a reason to be in the group"`
 }
 
-func leftBehindOf(list []store.Left) []leftBehind {
-	shown := make([]leftBehind, len(list))
+// LeftBehindOf writes down a list of what was left; without any it is [].
+func LeftBehindOf(list []store.Left) []LeftBehind {
+	shown := make([]LeftBehind, len(list))
 	for i, one := range list {
-		shown[i] = leftBehind{groupDocument{one.Group.Key, one.Group.Name}, one.Record, one.Rule, one.Members}
+		shown[i] = LeftBehind{groupDocument{one.Group.Key, one.Group.Name}, one.Record, one.Rule, one.Members}
 	}
 	return shown
 }
@@ -39,7 +41,7 @@ func leftBehindOf(list []store.Left) []leftBehind {
 type leftBehindAnswer struct{ Body leftBehindItems }
 
 type leftBehindItems struct {
-	Items []leftBehind `json:"items"`
+	Items []LeftBehind `json:"items"`
 	More  bool         `json:"more"`
 }
 
@@ -52,7 +54,7 @@ func (a *API) listLeftBehind(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &leftBehindAnswer{leftBehindItems{leftBehindOf(list), more}}, nil
+	return &leftBehindAnswer{leftBehindItems{LeftBehindOf(list), more}}, nil
 }
 
 // settleDocument says what to do with what was left. Nothing that is left out of it
@@ -86,9 +88,10 @@ func (d settleDocument) problems() fault.Problems {
 	return problems
 }
 
-type settled struct {
+// Settled is what a settlement did, or in a dry run would have done.
+type Settled struct {
 	DryRun  bool         `json:"dry_run"`
-	Items   []leftBehind `json:"items" doc:"what was left, before"`
+	Items   []LeftBehind `json:"items" doc:"what was left, before"`
 	More    bool         `json:"more" doc:"there is further: ask again"`
 	Reasons int          `json:"reasons" doc:"taken away: a person in a group by one association is one"`
 	People  int          `json:"people" doc:"in a group each"`
@@ -96,7 +99,12 @@ type settled struct {
 	Hash    string       `json:"hash" doc:"the same as long as the same is done to the same people; what a change holds itself to"`
 }
 
-type settledAnswer struct{ Body settled }
+// SettledOf writes down what was done.
+func SettledOf(how store.Settlement, done store.Settled) Settled {
+	return Settled{how.DryRun, LeftBehindOf(done.Left), done.More, done.Reasons, done.People, done.Leaving, done.Hash}
+}
+
+type settledAnswer struct{ Body Settled }
 
 // settleLeftBehind asks for no If-Match: what it changes has no document. Hash, or
 // Expect, takes its place.
@@ -112,11 +120,11 @@ func (a *API) settleLeftBehind(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	how := store.Settlement{Adopt: document.Action == "adopt", DryRun: in.DryRun, Expect: document.Expect, Seen: document.Hash}
 	done, err := a.Flow.Store.SettleLeftBehind(ctx,
-		store.LeftChoice{Group: document.Group, Record: document.Record, Rule: document.Rule, User: document.User},
-		store.Settlement{Adopt: document.Action == "adopt", DryRun: in.DryRun, Expect: document.Expect, Seen: document.Hash}, by)
+		store.LeftChoice{Group: document.Group, Record: document.Record, Rule: document.Rule, User: document.User}, how, by)
 	if err != nil {
 		return nil, err
 	}
-	return &settledAnswer{settled{in.DryRun, leftBehindOf(done.Left), done.More, done.Reasons, done.People, done.Leaving, done.Hash}}, nil
+	return &settledAnswer{SettledOf(how, done)}, nil
 }

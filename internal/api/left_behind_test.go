@@ -36,7 +36,7 @@ func TestWhatADeletedAssociationLeftIsSettledByTokenS34(t *testing.T) {
 	h.ask(roles.Editor, "POST", "/left-behind", `{"action":"remove","group":"platform","expect":2}`).is(http.StatusPreconditionFailed).problem()
 	h.ask(roles.Editor, "POST", "/left-behind", `{"action":"remove","group":"idms-owners"}`).is(http.StatusForbidden).problem()
 
-	var done settled
+	var done Settled
 	h.ask(roles.Editor, "POST", "/left-behind?dry_run=true", `{"action":"remove","all":true}`).is(http.StatusOK).into(&done)
 	if !done.DryRun || done.Reasons != 1 || done.People != 1 || done.Leaving != 1 || len(done.Hash) != 16 {
 		t.Errorf("removing would %+v", done)

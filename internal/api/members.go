@@ -44,7 +44,7 @@ func (a *API) listMembers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(list, next, func(m store.Member) member { return member{userSummaryOf(m.Listed), m.Sources} }), nil
+	return pageOf(list, next, func(m store.Member) member { return member{UserSummaryOf(m.Listed), m.Sources} }), nil
 }
 
 func (a *API) addMember(ctx context.Context, in *struct {

@@ -134,7 +134,7 @@ func TestPeopleAreFound(t *testing.T) {
 	}
 	h.ask(roles.Reader, "GET", "/users?q=%00", "").is(http.StatusUnprocessableEntity)
 	h.ask(roles.Reader, "GET", "/users?q=%ff", "").is(http.StatusUnprocessableEntity)
-	var person user
+	var person User
 	h.ask(roles.Reader, "GET", "/users/"+h.userID("ada"), "").is(http.StatusOK).into(&person)
 	if person.Username != "ada" || person.Record != "acme" || len(person.Groups) != 1 {
 		t.Errorf("ada is %+v", person)

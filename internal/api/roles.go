@@ -58,13 +58,14 @@ var allowed = map[string]roles.Role{
 	"GET /api/v1/certificates":                   roles.Reader,
 	"GET /api/v1/doctor":                         roles.Editor, // we ask providers
 
-	"GET /api/v1/administrators":                roles.Owner,
-	"GET /api/v1/exemptions":                    roles.Owner,
-	"PUT /api/v1/users/:user/exemption":         roles.Owner,
-	"DELETE /api/v1/users/:user/exemption":      roles.Owner,
-	"POST /api/v1/users/:user/password-address": roles.Owner,
-	"GET /api/v1/settings":                      roles.Owner,
-	"PUT /api/v1/settings":                      roles.Owner,
+	"GET /api/v1/administrators":                  roles.Owner,
+	"GET /api/v1/exemptions":                      roles.Owner,
+	"PUT /api/v1/users/:user/exemption":           roles.Owner,
+	"DELETE /api/v1/users/:user/exemption":        roles.Owner,
+	"POST /api/v1/users/:user/password-address":   roles.Owner,
+	"DELETE /api/v1/users/:user/password-address": roles.Owner,
+	"GET /api/v1/settings":                        roles.Owner,
+	"PUT /api/v1/settings":                        roles.Owner,
 
 	"GET /api/v1/groups":                       roles.Reader,
 	"POST /api/v1/groups":                      roles.Editor,
@@ -82,6 +83,7 @@ var allowed = map[string]roles.Role{
 	"GET /api/v1/users/:user/groups":      roles.Reader,
 	"POST /api/v1/users/:user/block":      roles.Editor,
 	"POST /api/v1/users/:user/unblock":    roles.Editor,
+	"POST /api/v1/users/:user/erase":      roles.Owner,
 	"GET /api/v1/users/:user/sessions":    roles.Reader,
 	"DELETE /api/v1/users/:user/sessions": roles.Editor,
 
@@ -93,7 +95,9 @@ var allowed = map[string]roles.Role{
 	"GET /api/v1/traces/:ref":         roles.Editor,
 	"GET /api/v1/traces/:ref/text":    roles.Editor,
 	"GET /api/v1/traces/:ref/compare": roles.Editor,
-	"GET /api/v1/audit":               roles.Reader,
+	// What nobody has accepted yet could log somebody in.
+	"GET /api/v1/traces/:ref/response": roles.Owner,
+	"GET /api/v1/audit":                roles.Reader,
 
 	"GET /api/v1/tokens":           roles.Owner,
 	"POST /api/v1/tokens":          roles.Owner,

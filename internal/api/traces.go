@@ -30,6 +30,9 @@ func (a *API) traceRoutes() {
 	route(a, huma.Operation{OperationID: "compare-trace", Method: http.MethodGet, Path: "/traces/{ref}/compare",
 		Summary:     "Compare a login with the last one of the same person that was admitted",
 		Description: "When nobody is known by it, with anybody's last one through the record: its steps and the record alone then."}, a.compareTrace)
+	route(a, huma.Operation{OperationID: "get-response", Method: http.MethodGet, Path: "/traces/{ref}/response", Summary: "Read the response of a login as it arrived",
+		Description: "Of a record that keeps them (saml.keep_responses_until), for seven days. A response that nobody has accepted yet could log somebody in: " +
+			"each reading is an event response_read."}, a.getResponse)
 }
 
 // TraceSummary is a login as a list shows it.
@@ -45,7 +48,8 @@ type TraceSummary struct {
 	Test     bool       `json:"test" doc:"a test login, which let nobody in; code is empty when it passed"`
 }
 
-func traceSummaryOf(t store.Trace) TraceSummary {
+// TraceSummaryOf writes down a login of a list.
+func TraceSummaryOf(t store.Trace) TraceSummary {
 	return TraceSummary{t.Ref, t.Record, t.Version, t.At, t.Verified, t.Admitted, t.Code, t.UserID, t.Test}
 }
 
@@ -53,18 +57,19 @@ func (a *API) listTraces(ctx context.Context, in *struct {
 	Paged
 	Record  string    `query:"record" maxLength:"63" doc:"Only logins through this record."`
 	User    string    `query:"user" maxLength:"36" doc:"Only logins of this account."`
+	Name    string    `query:"username" maxLength:"1024" doc:"Only logins of people by this username, case aside, through whatever record."`
 	Outcome string    `query:"outcome" enum:"admitted,refused" doc:"Only logins that ended so."`
 	Code    string    `query:"code" maxLength:"63" doc:"Only logins refused for this reason."`
 	From    time.Time `query:"from" doc:"Only logins from this instant on."`
 	To      time.Time `query:"to" doc:"Only logins before this instant."`
 }) (*listed[TraceSummary], error) {
 	list, next, err := a.Flow.Store.Traces(ctx, store.TraceFilter{
-		Record: in.Record, User: in.User, Outcome: store.Outcome(in.Outcome), Code: trace.Code(in.Code), From: in.From, To: in.To,
+		Record: in.Record, User: in.User, Username: in.Name, Outcome: store.Outcome(in.Outcome), Code: trace.Code(in.Code), From: in.From, To: in.To,
 	}, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(list, next, traceSummaryOf), nil
+	return pageOf(list, next, TraceSummaryOf), nil
 }
 
 type traceWhole struct {
@@ -99,7 +104,7 @@ func (a *API) getTrace(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, ofTrace(err)
 	}
-	whole := traceWhole{TraceSummary: traceSummaryOf(told.Trace), Purpose: told.Purpose, Protocol: orEmpty(told.Protocol)}
+	whole := traceWhole{TraceSummary: TraceSummaryOf(told.Trace), Purpose: told.Purpose, Protocol: orEmpty(told.Protocol)}
 	if d := told.Decision; d != nil {
 		whole.Decision = &decisionOfTrace{
 			Attributes: []attribute{}, Steps: orEmpty(told.Policy.Explain(*d)), Findings: orEmpty(told.Policy.Findings(*d)),
@@ -170,10 +175,10 @@ func (a *API) compareTrace(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, ofTrace(err)
 	}
-	out := traceComparison{Say: c.Say(), Now: traceSummaryOf(c.Now.Trace), With: string(c.With), Record: orEmpty(c.Record),
+	out := traceComparison{Say: c.Say(), Now: TraceSummaryOf(c.Now.Trace), With: string(c.With), Record: orEmpty(c.Record),
 		Steps: []comparedStep{}, Attributes: []comparedValues{}, Rules: []comparedRule{}, Groups: []comparedGroup{}}
 	if c.Then != nil {
-		out.Then = new(traceSummaryOf(c.Then.Trace))
+		out.Then = new(TraceSummaryOf(c.Then.Trace))
 	}
 	for _, one := range c.Steps {
 		out.Steps = append(out.Steps, comparedStep{one.Name, one.Then, one.Now})
@@ -188,6 +193,32 @@ func (a *API) compareTrace(ctx context.Context, in *struct {
 		out.Groups = append(out.Groups, comparedGroup{one.Group, one.Then, one.Now})
 	}
 	return &traceComparisonAnswer{out}, nil
+}
+
+type arrived struct {
+	Ref    string `json:"ref"`
+	Posted string `json:"posted" doc:"the SAMLResponse field as the browser posted it, which idms check reads: base64 of XML, if it is what it should be"`
+}
+
+type arrivedAnswer struct{ Body arrived }
+
+func (a *API) getResponse(ctx context.Context, in *struct {
+	Ref string `path:"ref" maxLength:"40"`
+	Reasoned
+}) (*arrivedAnswer, error) {
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := a.Flow.Store.Trace(ctx, in.Ref)
+	if err != nil {
+		return nil, ofTrace(err)
+	}
+	posted, err := a.Flow.Store.ReadResponse(ctx, kept.Ref, by)
+	if err != nil {
+		return nil, err
+	}
+	return &arrivedAnswer{arrived{kept.Ref, string(posted)}}, nil
 }
 
 type textAnswer struct {

@@ -19,12 +19,17 @@ func (a *API) userRoutes() {
 		Summary: "Keep a person from logging in, and end their sessions"}, a.blockUser)
 	route(a, huma.Operation{OperationID: "unblock-user", Method: http.MethodPost, Path: "/users/{user}/unblock", DefaultStatus: http.StatusOK,
 		Summary: "Take a block back"}, a.unblockUser)
+	route(a, takes[erasureDocument](a, huma.Operation{OperationID: "erase-user", Method: http.MethodPost, Path: "/users/{user}/erase", DefaultStatus: http.StatusOK,
+		Summary: "Erase a person with all that is kept of them",
+		Description: "It cannot be taken back. The username must be the person's, exactly: 422 otherwise. The audit trail keeps what happened under the account's id, " +
+			"without name and addresses. The last owner who can log in stays: 409."}, maxSmall), a.eraseUser)
 	route(a, huma.Operation{OperationID: "list-sessions-of-user", Method: http.MethodGet, Path: "/users/{user}/sessions", Tags: []string{"sessions"},
 		Summary: "List the sessions of a person, newest first"}, a.listSessionsOfUser)
 	route(a, huma.Operation{OperationID: "end-sessions-of-user", Method: http.MethodDelete, Path: "/users/{user}/sessions", Tags: []string{"sessions"},
 		DefaultStatus: http.StatusOK, Summary: "End all sessions of a person"}, a.endSessionsOfUser)
 }
 
+// UserSummary is a person as a list shows them.
 type UserSummary struct {
 	ID        string      `json:"id"`
 	Record    string      `json:"record" doc:"key of the record through which they come"`
@@ -38,7 +43,8 @@ type UserSummary struct {
 	LastSeen  *time.Time  `json:"last_seen" doc:"last admitted login; null: none"`
 }
 
-func userSummaryOf(one store.Listed) UserSummary {
+// UserSummaryOf writes down a person of a list.
+func UserSummaryOf(one store.Listed) UserSummary {
 	a := one.Account
 	summary := UserSummary{
 		ID: a.ID, Record: one.Record.Key, Username: a.Username, Email: a.Email, FirstName: a.FirstName, LastName: a.LastName,
@@ -57,7 +63,8 @@ func instantOrNull(t time.Time) *time.Time {
 	return &t
 }
 
-type user struct {
+// User is a person with their groups.
+type User struct {
 	UserSummary
 	NameID string       `json:"name_id" doc:"of the last login (S42)"`
 	Groups []membership `json:"groups"`
@@ -65,12 +72,13 @@ type user struct {
 
 type userAnswer struct {
 	ETag string `header:"ETag"`
-	Body user
+	Body User
 }
 
-func userOf(person store.Person) user {
-	return user{
-		UserSummary: userSummaryOf(store.Listed{Account: person.Account, Record: person.Record}),
+// UserOf writes down a person.
+func UserOf(person store.Person) User {
+	return User{
+		UserSummary: UserSummaryOf(store.Listed{Account: person.Account, Record: person.Record}),
 		NameID:      person.Account.NameID, Groups: membershipsOf(person),
 	}
 }
@@ -94,7 +102,7 @@ func (a *API) listUsers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(list, next, userSummaryOf), nil
+	return pageOf(list, next, UserSummaryOf), nil
 }
 
 func (a *API) getUser(ctx context.Context, in *struct {
@@ -105,7 +113,7 @@ func (a *API) getUser(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	shown := userOf(person)
+	shown := UserOf(person)
 	etag := digestTag(shown)
 	if err := in.of(etag); err != nil {
 		return nil, err
@@ -114,7 +122,7 @@ func (a *API) getUser(ctx context.Context, in *struct {
 }
 
 type userChange struct {
-	User  user `json:"user"`
+	User  User `json:"user"`
 	Ended int  `json:"sessions_ended"`
 }
 
@@ -151,12 +159,60 @@ func (a *API) unblockUser(ctx context.Context, in *struct {
 	return a.changedUser(ctx, in.User, 0)
 }
 
+// erasureDocument names whom to erase once more, as the page asks for it: an
+// account ID shows nobody who it is that goes.
+type erasureDocument struct {
+	Username string `json:"username"`
+}
+
+// Erased is what went with a person, or in a dry run would have gone.
+type Erased struct {
+	DryRun      bool `json:"dry_run"`
+	Sessions    int  `json:"sessions_ended"`
+	Memberships int  `json:"memberships_deleted"`
+	Traces      int  `json:"traces_deleted"`
+}
+
+// ErasedOf writes down what went.
+func ErasedOf(how store.Erasure, gone store.Erased) Erased {
+	return Erased{how.DryRun, gone.Sessions, gone.Memberships, gone.Traces}
+}
+
+type erasedAnswer struct{ Body Erased }
+
+// eraseUser asks for no If-Match: whatever somebody changed of the person meanwhile
+// goes with them.
+func (a *API) eraseUser(ctx context.Context, in *struct {
+	User string `path:"user"`
+	Tried
+	Reasoned
+}) (*erasedAnswer, error) {
+	document, problems := read[erasureDocument](ctx)
+	if err := invalid(problems); err != nil {
+		return nil, err
+	}
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	how := store.Erasure{Username: document.Username, DryRun: in.DryRun}
+	gone, err := a.Flow.Store.ErasePerson(ctx, in.User, how, by)
+	if fault.KindOf(err) == fault.Invalid {
+		problems.AddError("username", err)
+		return nil, invalid(problems)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &erasedAnswer{ErasedOf(how, gone)}, nil
+}
+
 func (a *API) changedUser(ctx context.Context, id string, ended int) (*userChangeAnswer, error) {
 	person, err := a.person(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return &userChangeAnswer{userChange{userOf(person), ended}}, nil
+	return &userChangeAnswer{userChange{UserOf(person), ended}}, nil
 }
 
 func (a *API) listSessionsOfUser(ctx context.Context, in *struct {

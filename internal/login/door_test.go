@@ -595,7 +595,7 @@ func TestS44WithAShutDoorTheLastOwnerWhoComesThroughAProviderStays(t *testing.T)
 		refused("her record is switched off", h.trySave(roles.Owner, adminRecord, disable))
 		_, err := h.store.Block(t.Context(), ada, owner)
 		refused("she is blocked", err)
-		_, err = h.store.ErasePerson(t.Context(), ada, h.visitor(&b).Account.Username, owner)
+		_, err = h.store.ErasePerson(t.Context(), ada, store.Erasure{Username: h.visitor(&b).Account.Username}, owner)
 		refused("she is erased", err)
 
 		if err := h.store.SetSettings(t.Context(), store.Settings{}, owner); err != nil {

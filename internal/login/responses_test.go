@@ -7,6 +7,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/roles"
 	"idms/internal/rules"
 	"idms/internal/samltest"
 	"idms/internal/store"
@@ -37,7 +38,7 @@ func TestS61ResponsesAreKeptAsTheyArriveUntilTheEndThatTheRecordSays(t *testing.
 		if !kept(admitted.Reference) || !kept(unproved.Reference) {
 			t.Errorf("kept: the admitted %v, the unproved %v", kept(admitted.Reference), kept(unproved.Reference))
 		}
-		if posted, err := h.store.ReadResponse(t.Context(), admitted.Reference, store.Author{Who: "olga", Now: *h.now}); err != nil || posted != came.Response {
+		if posted, err := h.store.ReadResponse(t.Context(), admitted.Reference, store.Author{Role: roles.Owner, Who: "olga", Now: *h.now}); err != nil || string(posted) != came.Response {
 			t.Errorf("it is not what arrived: %v", err)
 		}
 		h.wait(time.Hour)

@@ -337,6 +337,22 @@ func (s *Store) Usernames(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]s
 	return names, wrap(err, "read usernames")
 }
 
+// UsernamesOf is Usernames by IDs as text; what is none names nobody.
+func (s *Store) UsernamesOf(ctx context.Context, ids []string) (map[string]string, error) {
+	var known []uuid.UUID
+	for _, id := range ids {
+		if parsed, err := uuid.Parse(id); err == nil {
+			known = append(known, parsed)
+		}
+	}
+	found, err := s.Usernames(ctx, known)
+	names := make(map[string]string, len(found))
+	for id, name := range found {
+		names[id.String()] = name
+	}
+	return names, err
+}
+
 func inParts(list []string, use func(part []string) error) error {
 	for part := range slices.Chunk(list, rowsAtOnce) {
 		if err := use(part); err != nil {

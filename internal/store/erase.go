@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -12,7 +13,16 @@ import (
 	"idms/internal/roles"
 )
 
-// Erased is what went with a person.
+// Erasure says whom to erase, and how.
+type Erasure struct {
+	// Username is the person's, exactly, as whoever erases them has typed it: an
+	// account ID shows nobody who it is that goes.
+	Username string
+	// DryRun goes the whole way and takes everything back at its end.
+	DryRun bool
+}
+
+// Erased is what went with a person, and in a dry run would have gone.
 type Erased struct {
 	Sessions, Memberships, Traces int
 }
@@ -22,11 +32,10 @@ type Erased struct {
 var personalFields = []string{"name_id", "username", "email"}
 
 // ErasePerson takes a person away with all that is kept of them, and out of the
-// events that tell of them: docs/reference/storage.md says what stays. username is
-// theirs, as whoever erases them has typed it: another one is fault.Invalid. It is
-// for owners (fault.Denied), and the last owner who can log in stays
-// (fault.Conflict, S44).
-func (s *Store) ErasePerson(ctx context.Context, userID, username string, by Author) (Erased, error) {
+// events that tell of them: docs/reference/storage.md says what stays. Another
+// username than theirs is fault.Invalid. It is for owners (fault.Denied), and the
+// last owner who can log in stays (fault.Conflict, S44).
+func (s *Store) ErasePerson(ctx context.Context, userID string, how Erasure, by Author) (Erased, error) {
 	if !by.Role.May(roles.Owner) {
 		return Erased{}, fault.New(fault.Denied, "To erase a person is for owners.")
 	}
@@ -39,15 +48,22 @@ func (s *Store) ErasePerson(ctx context.Context, userID, username string, by Aut
 		if err != nil {
 			return err
 		}
-		if account.Username != username {
-			return fault.New(fault.Invalid, "This is not the username of the person. Type it exactly as it stands here.")
+		if account.Username != how.Username {
+			return fault.New(fault.Invalid, "This is not the username of the person. Type it exactly, capital and small letters too.")
 		}
-		return tx.keepingAnOwner(func() error {
+		err = tx.keepingAnOwner(func() error {
 			gone, err = tx.erase(account.ID, record, by)
 			return err
 		})
+		if err == nil && how.DryRun {
+			err = errDryRun
+		}
+		return err
 	})
-	return gone, err
+	if err != nil && !errors.Is(err, errDryRun) {
+		return Erased{}, err
+	}
+	return gone, nil
 }
 
 func (tx *Tx) erase(userID, record string, by Author) (gone Erased, err error) {

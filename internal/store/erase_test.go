@@ -34,13 +34,18 @@ func TestAPersonIsErasedWithAllThatIsKeptOfThem(t *testing.T) {
 			"by an editor":  {"ada", Author{Role: roles.Editor, Who: "edith", Now: noon}, fault.Denied},
 			"by nobody yet": {"ada", Author{Now: noon}, fault.Denied},
 		} {
-			if _, err := s.ErasePerson(ctx, ada.ID, tt.username, tt.by); fault.KindOf(err) != tt.want {
+			if _, err := s.ErasePerson(ctx, ada.ID, Erasure{Username: tt.username}, tt.by); fault.KindOf(err) != tt.want {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		gone, err := s.ErasePerson(ctx, ada.ID, "ada", owner)
-		if err != nil || gone.Sessions != 1 || gone.Memberships != 1 || gone.Traces == 0 {
-			t.Fatalf("%+v, %v", gone, err)
+		would, err := s.ErasePerson(ctx, ada.ID, Erasure{Username: "ada", DryRun: true}, owner)
+		must(t, err)
+		if person, err := s.Person(ctx, ada.ID); err != nil || len(person.Groups) != 1 {
+			t.Fatalf("a dry run left %+v, %v", person, err)
+		}
+		gone, err := s.ErasePerson(ctx, ada.ID, Erasure{Username: "ada"}, owner)
+		if err != nil || gone.Sessions != 1 || gone.Memberships != 1 || gone.Traces == 0 || gone != would {
+			t.Fatalf("%+v, as a dry run says %+v, %v", gone, would, err)
 		}
 		if _, err := s.Person(ctx, ada.ID); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("the person: %v", err)
@@ -67,7 +72,7 @@ func TestAPersonIsErasedWithAllThatIsKeptOfThem(t *testing.T) {
 				t.Errorf("%s still says %q", event.Action, said)
 			}
 		}
-		if _, err := s.ErasePerson(ctx, ada.ID, "ada", owner); fault.KindOf(err) != fault.NotFound {
+		if _, err := s.ErasePerson(ctx, ada.ID, Erasure{Username: "ada"}, owner); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("once more: %v", err)
 		}
 
@@ -79,14 +84,14 @@ func TestS44TheLastOwnerIsNotErased(t *testing.T) {
 		acme := newRecord(t, s, "acme")
 		ada, eve := loggedIn(t, s, acme, "ada").account, loggedIn(t, s, acme, "eve").account
 		must(t, s.SetRole(ctx, ada.ID, roles.Owner, owner))
-		if _, err := s.ErasePerson(ctx, ada.ID, "ada", owner); fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Sentence(err), "no owner") {
+		if _, err := s.ErasePerson(ctx, ada.ID, Erasure{Username: "ada"}, owner); fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Sentence(err), "no owner") {
 			t.Fatalf("the last owner: %v", err)
 		}
 		if _, err := s.Person(ctx, ada.ID); err != nil {
 			t.Errorf("the refusal left %v", err)
 		}
 		must(t, s.SetRole(ctx, eve.ID, roles.Owner, owner))
-		if _, err := s.ErasePerson(ctx, ada.ID, "ada", owner); err != nil {
+		if _, err := s.ErasePerson(ctx, ada.ID, Erasure{Username: "ada"}, owner); err != nil {
 			t.Errorf("one of two: %v", err)
 		}
 	})
@@ -116,6 +121,12 @@ func TestResponsesAreKeptSealedAFewAndForAWhile(t *testing.T) {
 		posted, err := s.ReadResponse(ctx, "PR0VED0000", owner)
 		if err != nil || posted != "PHNhbWxwOlJlc3BvbnNlLz4=" {
 			t.Errorf("%q, %v", posted, err)
+		}
+		if xml, ok := posted.Message(); !ok || string(xml) != "<samlp:Response/>" {
+			t.Errorf("its XML is %q", xml)
+		}
+		if _, err := s.ReadResponse(ctx, "PR0VED0000", Author{Role: roles.Editor, Who: "edith", Now: noon}); fault.KindOf(err) != fault.Denied {
+			t.Errorf("an editor: %v", err)
 		}
 		if _, err := s.ReadResponse(ctx, "N0NE000000", owner); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("what was not kept: %v", err)

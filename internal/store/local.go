@@ -513,9 +513,9 @@ func (s *Store) CreateExempt(ctx context.Context, profile users.Profile, reason 
 
 var errExemptions = fault.New(fault.Denied, "Exemptions are for owners to grant and to end.")
 
-// Exempted is a local person with an exemption, which may have ended.
+// Exempted is a person with an exemption, which may have ended.
 type Exempted struct {
-	Account users.Account
+	Listed
 	Exemption
 }
 
@@ -523,13 +523,14 @@ type Exempted struct {
 func (s *Store) Exemptions(ctx context.Context) ([]Exempted, error) {
 	var rows []struct {
 		User      userRow      `gorm:"embedded;embeddedPrefix:u_"`
+		Record    recordRow    `gorm:"embedded;embeddedPrefix:r_"`
 		Exemption exemptionRow `gorm:"embedded;embeddedPrefix:e_"`
 	}
-	err := s.read.WithContext(ctx).Raw(`SELECT ` + userColumns + `, ` + columns("e", "user_id", "reason", "granted_by", "granted", "ends") + `
-		FROM exemptions e JOIN users u ON u.id = e.user_id ORDER BY e_ends, u_id`).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw(`SELECT ` + userColumns + `, ` + recordColumns + `, ` + columns("e", "user_id", "reason", "granted_by", "granted", "ends") + `
+		FROM exemptions e JOIN users u ON u.id = e.user_id JOIN records r ON r.id = u.record_id ORDER BY e_ends, u_id`).Scan(&rows).Error
 	list := make([]Exempted, len(rows))
 	for i, row := range rows {
-		list[i] = Exempted{row.User.account(), row.Exemption.exemption()}
+		list[i] = Exempted{Listed{row.User.account(), row.Record.edition()}, row.Exemption.exemption()}
 	}
 	return list, wrap(err, "list the exemptions")
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"idms/internal/audit"
 	"idms/internal/fault"
+	"idms/internal/roles"
 )
 
 // Responses as they arrived, for records that ask for it until an end: sealed beside
@@ -63,10 +65,22 @@ func (s *Store) HasResponse(ctx context.Context, ref string) (bool, error) {
 	return n > 0, wrap(err, "look for a response")
 }
 
-// ReadResponse is what a browser posted in a login, the SAMLResponse field as it
-// came, or fault.NotFound. That it was read, and by whom, is in the audit trail
-// before anybody has it. ref is exactly a trace's.
-func (s *Store) ReadResponse(ctx context.Context, ref string, by Author) (posted string, err error) {
+// Arrived is what a browser posted in a login: the SAMLResponse field as it came.
+type Arrived string
+
+// Message is the document in it, and false when what was posted is not base64.
+func (a Arrived) Message() ([]byte, bool) {
+	message, err := base64.StdEncoding.DecodeString(string(a))
+	return message, err == nil
+}
+
+// ReadResponse is the response of a login, or fault.NotFound. That it was read, and
+// by whom, is in the audit trail before anybody has it. It is for owners:
+// fault.Denied. ref is exactly a trace's.
+func (s *Store) ReadResponse(ctx context.Context, ref string, by Author) (posted Arrived, err error) {
+	if !by.Role.May(roles.Owner) {
+		return "", fault.New(fault.Denied, "What arrived in a login is for owners to look at.")
+	}
 	err = s.InTx(ctx, func(tx *Tx) error {
 		var row responseRow
 		found := tx.db.Limit(1).Find(&row, "ref = ?", ref)
@@ -84,7 +98,7 @@ func (s *Store) ReadResponse(ctx context.Context, ref string, by Author) (posted
 		if err != nil {
 			return fmt.Errorf("store: the response of %s: %w", ref, err)
 		}
-		posted = string(text)
+		posted = Arrived(text)
 		var user string
 		if err := tx.db.Raw("SELECT user_id FROM traces WHERE ref = ?", ref).Row().Scan(&user); err != nil {
 			return wrap(err, "find a trace")

@@ -1,17 +1,13 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"idms/internal/audit"
 	"idms/internal/fault"
-	"idms/internal/idms"
 	"idms/internal/login"
-	"idms/internal/mail"
 	"idms/internal/store"
 	"idms/internal/users"
 )
@@ -49,39 +45,18 @@ func (s *Site) giveAddress(c echo.Context, who login.Visitor, person users.Accou
 	page := adminAddressPage{adminFrame: s.adminFrame(c, "One-time address", "administrators", who), Username: person.Username, Made: made,
 		Address: s.BaseURLs[0] + ChoosePath(token), Ends: exact(by.Now.Add(login.PasswordAddressLasts)), Back: back}
 	if s.Mail.Ready() {
-		err := s.Mail.Send(ctx, addressLetter(s.portalName(), person, by.Who, page.Address, time.Time(page.Ends), made))
-		if err != nil {
+		err := s.Flow.MailAddress(ctx, s.Mail, login.AddressLetter{To: person, Made: made, Address: page.Address, Ends: time.Time(page.Ends), Portal: s.PortalName}, by)
+		switch {
+		case err == nil:
+			page.Mail = person.Email
+		case fault.KindOf(err) == fault.Internal:
+			return err
+		default:
 			page.NotSent = fault.Sentence(err)
 			s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "reason", page.NotSent)
-		} else {
-			page.Mail = person.Email
-			err := s.Flow.Store.Audit(ctx, audit.Event{At: by.Now, Action: audit.PasswordAddressSent, Who: by.Who, Record: idms.LocalKey, User: person.ID})
-			if err != nil {
-				return err
-			}
 		}
 	}
 	return s.render(c, http.StatusOK, page)
-}
-
-// addressLetter is what a person reads who is given a one-time address.
-func addressLetter(portal string, to users.Account, by, address string, ends time.Time, made bool) mail.Letter {
-	letter := mail.Letter{To: to.Email, Subject: "Choose your password for " + portal}
-	what := "%s lets you choose a new password for %s. Your username there is %s."
-	if made {
-		what = "%s has made a login for you at %s. Your username there is %s."
-	}
-	letter.Text = fmt.Sprintf("Hello,\n\n"+what+`
-
-Open this address and choose a password, before %s:
-
-  %s
-
-It works once, and lets in whoever has it: pass it on to nobody.
-If you do not know what this is about, ask the person named above, and leave
-the address alone.
-`, by, portal, to.Username, ends.UTC().Format("2 January 2006, 15:04 MST"), address)
-	return letter
 }
 
 // invite makes a local person and shows the address at which they choose a password.

@@ -146,6 +146,6 @@ func administratorsSamples(s sampling) []sample {
 
 // sampleExempted is somebody with an exemption.
 func sampleExempted(id, username, reason string, granted, ends time.Time) store.Exempted {
-	return store.Exempted{Account: users.Account{ID: id, Profile: users.Profile{Username: username, Email: username + "@audit.example"}},
+	return store.Exempted{Listed: store.Listed{Account: users.Account{ID: id, Profile: users.Profile{Username: username, Email: username + "@audit.example"}}},
 		Exemption: store.Exemption{Reason: reason, By: "grace", Granted: granted, Ends: ends}}
 }

@@ -123,7 +123,7 @@ func (s *Site) adminAudit(c echo.Context, who login.Visitor) error {
 	for _, one := range events {
 		ids = append(ids, one.User)
 	}
-	names, err := s.usernames(ctx, ids)
+	names, err := s.Flow.Store.UsernamesOf(ctx, ids)
 	if err != nil {
 		return err
 	}

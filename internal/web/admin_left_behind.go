@@ -188,7 +188,7 @@ func (s *Site) adminSettle(c echo.Context, who login.Visitor) error {
 	page := adminSettlePageOf(s.adminFrame(c, "Left by deleted associations", "groups", who), of, do, choice, tried)
 	page.Reason, page.Problems, page.Action = reason, problems, c.Request().URL.EscapedPath()
 	if choice.User != "" {
-		names, err := s.usernames(ctx, []string{choice.User})
+		names, err := s.Flow.Store.UsernamesOf(ctx, []string{choice.User})
 		if err != nil {
 			return err
 		}

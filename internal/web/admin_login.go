@@ -165,7 +165,7 @@ func (p adminLoginPage) leading(record idms.Record, now time.Time) adminLoginPag
 
 // username of one account, "" for nobody.
 func (s *Site) username(ctx context.Context, id string) (string, error) {
-	names, err := s.usernames(ctx, []string{id})
+	names, err := s.Flow.Store.UsernamesOf(ctx, []string{id})
 	return names[id], err
 }
 

@@ -79,7 +79,7 @@ func (s *Site) adminCompareLogin(c echo.Context, who login.Visitor) error {
 	if compared.Then != nil {
 		ids = append(ids, compared.Then.UserID)
 	}
-	names, err := s.usernames(ctx, ids)
+	names, err := s.Flow.Store.UsernamesOf(ctx, ids)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/base64"
 	"mime"
 	"net/http"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/login"
+	"idms/internal/store"
 	"idms/internal/trace"
 )
 
@@ -63,17 +63,17 @@ func (s *Site) adminResponse(c echo.Context, who login.Visitor) error {
 		return s.render(c, http.StatusOK, adminResponsePageOf(around, kept.Ref, posted))
 	}
 	name, content := kept.Ref+".txt", []byte(posted)
-	if message, err := base64.StdEncoding.DecodeString(posted); err == nil {
+	if message, ok := posted.Message(); ok {
 		name, content = kept.Ref+".xml", message
 	}
 	c.Response().Header().Set(echo.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	return c.Blob(http.StatusOK, echo.MIMEOctetStream, content) // never for a browser to interpret
 }
 
-func adminResponsePageOf(around adminFrame, ref, posted string) adminResponsePage {
-	page := adminResponsePage{adminFrame: around, Reference: ref, Login: below("logins", ref), Kept: posted != "", Text: posted, Size: len(posted)}
+func adminResponsePageOf(around adminFrame, ref string, posted store.Arrived) adminResponsePage {
+	page := adminResponsePage{adminFrame: around, Reference: ref, Login: below("logins", ref), Kept: posted != "", Text: string(posted), Size: len(posted)}
 	page.File = page.Login + "/response?file=yes"
-	if message, err := base64.StdEncoding.DecodeString(posted); err == nil && utf8.Valid(message) {
+	if message, ok := posted.Message(); ok && utf8.Valid(message) {
 		page.Decoded, page.Text, page.Size = true, string(message), len(message)
 	}
 	whole := len(page.Text)

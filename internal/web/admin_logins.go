@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"idms/internal/fault"
@@ -84,7 +83,7 @@ func (s *Site) adminLogins(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	if page.Filter.User != "" {
-		names, err := s.usernames(ctx, []string{page.Filter.User})
+		names, err := s.Flow.Store.UsernamesOf(ctx, []string{page.Filter.User})
 		if err != nil {
 			return err
 		}
@@ -136,7 +135,7 @@ func (s *Site) loginRows(ctx context.Context, list []store.Trace, edits bool) ([
 	for _, one := range list {
 		ids = append(ids, one.UserID)
 	}
-	names, err := s.usernames(ctx, ids)
+	names, err := s.Flow.Store.UsernamesOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -145,26 +144,6 @@ func (s *Site) loginRows(ctx context.Context, list []store.Trace, edits bool) ([
 		rows[i] = loginRowOf(one, names[one.UserID], edits)
 	}
 	return rows, nil
-}
-
-// usernames of accounts by ID; what is no ID, and who is not there any more, is left
-// out.
-func (s *Site) usernames(ctx context.Context, ids []string) (map[string]string, error) {
-	var known []uuid.UUID
-	for _, id := range ids {
-		if parsed, err := uuid.Parse(id); err == nil {
-			known = append(known, parsed)
-		}
-	}
-	found, err := s.Flow.Store.Usernames(ctx, known)
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]string, len(found))
-	for id, name := range found {
-		names[id.String()] = name
-	}
-	return names, nil
 }
 
 func loginRowOf(one store.Trace, username string, edits bool) loginRow {

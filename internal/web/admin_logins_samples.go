@@ -89,7 +89,7 @@ func loginsSamples(s sampling) []sample {
 	unproved.Protocol.Refuse(trace.Step{Name: "audience", Rule: "M16", Code: trace.AudienceMismatch, Looked: "https://login.example.com/saml/acme/metadata",
 		Found: "urn:example:acme", Fix: &trace.Fix{Field: "saml.audience", Suggested: "urn:example:acme", Say: "Put the audience that came into Audience URI."}})
 	response := func(posted string) adminResponsePage {
-		return adminResponsePageOf(s.framed("Response of "+sampleRefused, "logins", roles.Owner), sampleRefused, posted)
+		return adminResponsePageOf(s.framed("Response of "+sampleRefused, "logins", roles.Owner), sampleRefused, store.Arrived(posted))
 	}
 	xml := `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_1" Version="2.0"><saml:Issuer>https://idp.example/` + strings.Repeat("realm", 60) + "</saml:Issuer>\n</samlp:Response>"
 	return []sample{

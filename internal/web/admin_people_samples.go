@@ -96,7 +96,7 @@ func actSamples(s sampling) []sample {
 	last1 := title(blockPageOf(framed(), ada, "3 open sessions end"))
 	last1.Refusal, last1.Reason = "After this, no owner of idms could log in any more. Make somebody else an owner first.", "left the company"
 	erase := title(erasePageOf(framed(), grace, "One open session ends"))
-	erase.Typed, erase.Refusal = "grace", "This is not the username of the person. Type it exactly as it stands here."
+	erase.Typed, erase.Refusal = "grace", "This is not the username of the person. Type it exactly, capital and small letters too."
 	erase.NameError = erase.Refusal
 
 	exemption := personExemptionPageOf(s.framed("Exemption", "people", roles.Owner), grace, nil, now)

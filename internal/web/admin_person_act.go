@@ -179,7 +179,7 @@ var (
 		return s.Flow.Store.Unblock(ctx, person.Account.ID, by)
 	}, personURL, "unblocked")
 	adminErase = act("erase", func(s *Site, ctx context.Context, person store.Person, by store.Author, typed url.Values) error {
-		_, err := s.Flow.Store.ErasePerson(ctx, person.Account.ID, typed.Get("username"), by)
+		_, err := s.Flow.Store.ErasePerson(ctx, person.Account.ID, store.Erasure{Username: typed.Get("username")}, by)
 		return err
 	}, func(store.Person) string { return adminPath + "/people" }, "erased")
 )

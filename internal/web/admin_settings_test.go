@@ -2,17 +2,11 @@ package web_test
 
 import (
 	"context"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/emersion/go-smtp"
 
 	"idms/internal/audit"
 	"idms/internal/config"
@@ -23,6 +17,7 @@ import (
 	"idms/internal/store"
 	"idms/internal/tokens"
 	"idms/internal/web"
+	"idms/test/mailbox"
 )
 
 const password = "crate anvil pond quill"
@@ -452,51 +447,20 @@ func TestS52AShutDoorHasNoLinkAndSaysHowToComeIn(t *testing.T) {
 	}
 }
 
-// mailbox is a mail server on loopback, and what it took.
-type mailbox struct {
-	mutex sync.Mutex
-	texts []string
-}
-
-func (m *mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return m, nil }
-func (m *mailbox) Mail(string, *smtp.MailOptions) error        { return nil }
-func (m *mailbox) Rcpt(string, *smtp.RcptOptions) error        { return nil }
-func (m *mailbox) Reset()                                      {}
-func (m *mailbox) Logout() error                               { return nil }
-func (m *mailbox) Data(r io.Reader) error {
-	text, err := io.ReadAll(r)
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	m.texts = append(m.texts, strings.ReplaceAll(string(text), "=\r\n", ""))
-	return err
-}
-
-// took are the texts of its letters.
-func (m *mailbox) took() []string {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	return slices.Clone(m.texts)
-}
-
 // startMail starts a mail server, and makes a sender that goes there.
-func startMail(t *testing.T) (*mailbox, *smtp.Server, *mail.Sender) {
+func startMail(t *testing.T) (*mailbox.Box, *mail.Sender) {
 	t.Helper()
-	box := &mailbox{}
-	server := smtp.NewServer(box)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
-	letters, err := mail.New(mail.Config{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, TLS: "none", From: "idms@example.test"}, nil,
+	box := mailbox.Open(t)
+	letters, err := mail.New(mail.Config{Host: "127.0.0.1", Port: box.Port, TLS: "none", From: "idms@example.test"}, nil,
 		func(_ context.Context, _ string, _ time.Time, _ time.Duration, may func(mail.Past) error) error {
 			return may(mail.Past{})
 		})
 	check(t, err)
-	return box, server, letters
+	return box, letters
 }
 
 func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
-	box, server, letters := startMail(t)
+	box, letters := startMail(t)
 	h := newHouse(t, false, configured(), func(c *web.Config) { c.Mail = letters })
 	p := h.firstOwner(t)
 	invite := func(username string) string {
@@ -509,17 +473,17 @@ func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
 		return address
 	}
 	address := invite("rita")
-	if len(box.took()) != 1 || !strings.Contains(box.took()[0], address) || !strings.Contains(box.took()[0], "rita@example.test") || !strings.Contains(p.page.Find("main").Text(), "It was sent to rita@example.test") {
-		t.Errorf("the letters: %q, and the page:\n%s", box.took(), p.text)
+	if len(box.Letters()) != 1 || !strings.Contains(box.Letters()[0], address) || !strings.Contains(box.Letters()[0], "rita@example.test") || !strings.Contains(p.page.Find("main").Text(), "It was sent to rita@example.test") {
+		t.Errorf("the letters: %q, and the page:\n%s", box.Letters(), p.text)
 	}
 	if sent := h.events(t, audit.PasswordAddressSent); len(sent) != 1 || sent[0].Who != "grace" {
 		t.Errorf("the audit trail has %v", sent)
 	}
 	p.post(t, "/admin/settings/mail", nil)
-	if len(box.took()) != 2 || p.page.Find(".notice").Text() == "" {
-		t.Errorf("a letter to try: %d, %d letters", p.status, len(box.took()))
+	if len(box.Letters()) != 2 || p.page.Find(".notice").Text() == "" {
+		t.Errorf("a letter to try: %d, %d letters", p.status, len(box.Letters()))
 	}
-	check(t, server.Close())
+	box.Close()
 	address = invite("otto")
 	if !strings.Contains(p.page.Find(`[role="alert"]`).Text(), "cannot be reached") {
 		t.Errorf("the page does not say why the letter was not sent:\n%s", p.text)

@@ -61,7 +61,7 @@ func (l *lines) String() string {
 }
 
 func TestS52WhoForgotTheirPasswordChoosesAnotherByLetterAndLogsInAtTheDoor(t *testing.T) {
-	box, server, letters := startMail(t)
+	box, letters := startMail(t)
 	var todo work
 	var log lines
 	const other = "http://other.example"
@@ -79,10 +79,10 @@ func TestS52WhoForgotTheirPasswordChoosesAnotherByLetterAndLogsInAtTheDoor(t *te
 		t.Fatalf("asking leads to %s, %d:\n%s", p.at, p.status, p.text)
 	}
 	todo.finish()
-	if len(box.took()) != 1 {
-		t.Fatalf("%d letters", len(box.took()))
+	if len(box.Letters()) != 1 {
+		t.Fatalf("%d letters", len(box.Letters()))
 	}
-	letter := box.took()[0]
+	letter := box.Letters()[0]
 	address := addressInLetter.FindString(letter)
 	if !strings.Contains(letter, "To: <carla@example.test>") || !strings.HasPrefix(address, h.base+"/door/choose/") {
 		t.Errorf("the letter is\n%s", letter)
@@ -120,11 +120,11 @@ func TestS52WhoForgotTheirPasswordChoosesAnotherByLetterAndLogsInAtTheDoor(t *te
 	check(t, err)
 	check(t, response.Body.Close())
 	todo.finish()
-	if got := box.took(); response.StatusCode != http.StatusSeeOther || len(got) != 2 || !strings.Contains(got[1], h.base+"/door/choose/") || strings.Contains(got[1], "other.example") || strings.Contains(got[1], "evil.example") {
+	if got := box.Letters(); response.StatusCode != http.StatusSeeOther || len(got) != 2 || !strings.Contains(got[1], h.base+"/door/choose/") || strings.Contains(got[1], "other.example") || strings.Contains(got[1], "evil.example") {
 		t.Errorf("asked for elsewhere, with %d, the letters are %q", response.StatusCode, got)
 	}
 
-	check(t, server.Close())
+	box.Close()
 	p.post(t, h.base+"/door/forgotten", url.Values{"username": {"carla"}})
 	todo.finish()
 	if sent := h.events(t, audit.PasswordAddressSent); p.status != http.StatusOK || len(sent) != 2 {
@@ -137,7 +137,7 @@ func TestS52WhoForgotTheirPasswordChoosesAnotherByLetterAndLogsInAtTheDoor(t *te
 }
 
 func TestS52TheAnswerAtTheDoorTellsNobodyWhoIsKnown(t *testing.T) {
-	box, _, letters := startMail(t)
+	box, letters := startMail(t)
 	var todo work
 	h := newHouse(t, false, func(c *web.Config) { c.Mail, c.Later = letters, todo.later })
 	h.localPerson(t, "carla", roles.None)
@@ -165,13 +165,13 @@ func TestS52TheAnswerAtTheDoorTellsNobodyWhoIsKnown(t *testing.T) {
 		t.Errorf("before the answer %d had been looked for, and %d are left", len(h.events(t, audit.PasswordForgotten)), len(todo.left))
 	}
 	todo.finish()
-	if len(box.took()) != 1 || len(h.events(t, audit.PasswordForgotten)) != 1 {
-		t.Errorf("%d letters", len(box.took()))
+	if len(box.Letters()) != 1 || len(h.events(t, audit.PasswordForgotten)) != 1 {
+		t.Errorf("%d letters", len(box.Letters()))
 	}
 }
 
 func TestLettersAreAskedForAFewTimesFromOneAddressAndAFewAtATime(t *testing.T) {
-	box, _, letters := startMail(t)
+	box, letters := startMail(t)
 	var todo work
 	h := newHouse(t, false, func(c *web.Config) { c.Mail, c.Later = letters, todo.later })
 	h.localPerson(t, "carla", roles.None)
@@ -201,8 +201,8 @@ func TestLettersAreAskedForAFewTimesFromOneAddressAndAFewAtATime(t *testing.T) {
 	h.wait(time.Minute)
 	p.post(t, h.base+"/door/forgotten", url.Values{"username": {"carla"}})
 	todo.finish()
-	if todo.done != 17 || len(box.took()) != 1 {
-		t.Errorf("after that %d were done, with %d letters", todo.done, len(box.took()))
+	if todo.done != 17 || len(box.Letters()) != 1 {
+		t.Errorf("after that %d were done, with %d letters", todo.done, len(box.Letters()))
 	}
 }
 
@@ -224,7 +224,7 @@ func TestS52LettersAreOfferedWhereThereIsAMailServerAndAnOpenDoor(t *testing.T) 
 	if offered(newHouse(t, false)) {
 		t.Error("offered without a mail server")
 	}
-	box, _, letters := startMail(t)
+	box, letters := startMail(t)
 	var todo work
 	h := newHouse(t, false, func(c *web.Config) { c.Mail, c.Later = letters, todo.later })
 	h.localPerson(t, "carla", roles.None)
@@ -238,7 +238,7 @@ func TestS52LettersAreOfferedWhereThereIsAMailServerAndAnOpenDoor(t *testing.T) 
 	settings.DoorShut = true
 	check(t, h.store.SetSettings(t.Context(), settings, h.owner()))
 	todo.finish()
-	if offered(h) || len(box.took()) != 0 || len(todo.left) != 0 {
-		t.Errorf("at a shut door: %d letters", len(box.took()))
+	if offered(h) || len(box.Letters()) != 0 || len(todo.left) != 0 {
+		t.Errorf("at a shut door: %d letters", len(box.Letters()))
 	}
 }

@@ -1,0 +1,51 @@
+package login
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"idms/internal/audit"
+	"idms/internal/idms"
+	"idms/internal/mail"
+	"idms/internal/store"
+	"idms/internal/users"
+)
+
+// AddressLetter is a one-time address on its way to its person.
+type AddressLetter struct {
+	To      users.Account // a local person
+	Made    bool          // a moment ago; otherwise they were there before
+	Address string        // the whole of it
+	Ends    time.Time
+	Portal  string // what the configuration calls it; owners may have adjusted that
+}
+
+// MailAddress sends a one-time address to its person, which the audit trail says
+// once the mail server has taken the letter. The errors are mail's: the address is
+// good all the same, so whoever made it shows it too.
+func (f *Flow) MailAddress(ctx context.Context, letters *mail.Sender, one AddressLetter, by store.Author) error {
+	one.Portal = f.Store.Adjusted(ctx).Text("portal_name", one.Portal)
+	if err := letters.Send(ctx, one.letter(by.Who)); err != nil {
+		return err
+	}
+	return f.Store.Audit(ctx, audit.Event{At: by.Now, Action: audit.PasswordAddressSent, Who: by.Who, Record: idms.LocalKey, User: one.To.ID})
+}
+
+// letter is what the person reads.
+func (one AddressLetter) letter(by string) mail.Letter {
+	what := "%s lets you choose a new password for %s. Your username there is %s."
+	if one.Made {
+		what = "%s has made a login for you at %s. Your username there is %s."
+	}
+	return mail.Letter{To: one.To.Email, Subject: "Choose your password for " + one.Portal, Text: fmt.Sprintf("Hello,\n\n"+what+`
+
+Open this address and choose a password, before %s:
+
+  %s
+
+It works once, and lets in whoever has it: pass it on to nobody.
+If you do not know what this is about, ask the person named above, and leave
+the address alone.
+`, by, one.Portal, one.To.Username, one.Ends.UTC().Format("2 January 2006, 15:04 MST"), one.Address)}
+}
