@@ -79,7 +79,7 @@ type adminCreateCommand struct {
 	settings
 	Username string `arg:"" help:"Username, without blanks."`
 	Email    string `required:"" help:"E-mail address." placeholder:"ADDRESS"`
-	Role     string `enum:"owner,editor,reader" default:"owner" help:"owner, editor or reader."`
+	Role     string `enum:"owner,editor,reader,none" default:"owner" help:"owner, editor or reader; none for somebody who is to be exempt."`
 	Reason   string `help:"For the audit trail."`
 	publicAddress
 	mailing
@@ -131,7 +131,7 @@ func (c adminCreateCommand) Run(p *program) error {
 		return err
 	}
 	by := p.byServer(c.Reason)
-	id, err := h.store.CreateLocal(p.ctx, profile, roles.Role(c.Role), by)
+	id, err := h.store.CreateLocal(p.ctx, profile, roleOf(c.Role), by)
 	if err != nil {
 		return err
 	}
@@ -210,6 +210,14 @@ func (h *house) giveAddress(p *program, letters *mail.Sender, letter login.Addre
 	return err
 }
 
+// roleOf is a role as it is typed.
+func roleOf(typed string) roles.Role {
+	if typed == "none" {
+		return roles.None
+	}
+	return roles.Role(typed)
+}
+
 type adminRoleCommand struct {
 	settings
 	Username string `arg:"" help:"Username."`
@@ -228,11 +236,7 @@ func (c adminRoleCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	role := roles.Role(c.Role)
-	if c.Role == "none" {
-		role = roles.None
-	}
-	if err := h.store.SetRole(p.ctx, id, role, p.byServer(c.Reason)); err != nil {
+	if err := h.store.SetRole(p.ctx, id, roleOf(c.Role), p.byServer(c.Reason)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "%q: %s\n", c.Username, c.Role)

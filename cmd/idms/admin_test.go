@@ -25,6 +25,7 @@ func TestAnAdministratorIsMadeListedChangedAndLetInFromTheCommandLine(t *testing
 		{"a taken username", exitRefused, "already", []string{"admin", "create", "Grace", "--email", "g@example.test", data}},
 		{"a bad e-mail address", exitUsage, "email", []string{"admin", "create", "eve", "--email", "nowhere", data}},
 		{"a role that there is not", exitUsage, "role", []string{"admin", "create", "eve", "--email", "e@example.test", "--role", "king", data}},
+		{"a person without a role, to be exempt", exitOK, "/door/choose/", []string{"admin", "create", "carl", "--email", "carl@example.test", "--role", "none", data}},
 		{"another role", exitOK, "editor", []string{"admin", "role", "grace", "editor", data}},
 		{"the role shows", exitOK, "editor", []string{"admin", "list", data}},
 		{"nobody", exitRefused, "Nobody by this username", []string{"admin", "role", "mallory", "owner", data}},

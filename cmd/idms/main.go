@@ -62,6 +62,7 @@ type commandLine struct {
 	Why          whyCommand          `cmd:"" help:"Say why a person is in a group."`
 	Jobs         jobsCommand         `cmd:"" help:"What runs by itself."`
 	People       peopleCommand       `cmd:"" help:"People: who they are, keeping somebody out, erasing somebody."`
+	Groups       groupsCommand       `cmd:"" help:"Groups: who is in each and why, and people put in or taken out by hand."`
 	LeftBehind   leftBehindCommand   `cmd:"" name:"left-behind" help:"Memberships that deleted associations left: list, remove, adopt."`
 	Sessions     sessionsCommand     `cmd:"" help:"Who is logged in, and logging them out."`
 	Token        tokenCommand        `cmd:"" help:"The tokens with which machines use the API."`

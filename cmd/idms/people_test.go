@@ -250,3 +250,31 @@ func TestAnyoneIsExemptedAndListedS51(t *testing.T) {
 		t.Errorf("it says %s", said)
 	}
 }
+
+func TestPeopleArePutIntoGroupsAndTakenOutFromTheCommandLineS36(t *testing.T) {
+	s := peopled(t)
+	if listed, _ := s.do(exitOK, "groups"); !regexp.MustCompile(`(?m)^ops +"Operations" +1$`).MatchString(listed) || !strings.Contains(listed, "idms-owners") {
+		t.Errorf("the groups are\n%s", listed)
+	}
+	s.do(exitOK, "groups", "add", "ops", "corp", "Bert", "--reason", "he helps")
+	members, _ := s.do(exitOK, "groups", "members", "ops")
+	if !regexp.MustCompile(`(?m)^"ada" +corp +by the rule ops of corp +since 2026-03-01T12:00:00Z$`).MatchString(members) || !regexp.MustCompile(`(?m)^"bert" +corp +by command line`).MatchString(members) {
+		t.Errorf("in the group are\n%s", members)
+	}
+	var page page[api.Member]
+	members, _ = s.do(exitOK, "groups", "members", "ops", "--format", "json")
+	if err := json.Unmarshal([]byte(members), &page); err != nil || len(page.Items) != 2 || len(page.Items[0].Sources) != 1 {
+		t.Errorf("%v: %s", err, members)
+	}
+	if said, _ := s.do(exitOK, "groups", "remove", "ops", "corp", "bert"); said != "\"bert\" of corp is not in ops by hand any more\n" {
+		t.Errorf("it says %q", said)
+	}
+	if _, said := s.do(exitRefused, "groups", "remove", "ops", "corp", "ada"); !strings.Contains(said, "by the rule ops of corp") {
+		t.Errorf("who is in it by a rule stays, and it says %s", said)
+	}
+	s.do(exitRefused, "groups", "members", "nowhere")
+	s.do(exitRefused, "groups", "add", "nowhere", "corp", "ada")
+	if trail, _ := s.do(exitOK, "audit", "--group", "ops"); !strings.Contains(trail, "member_added  by command line") || !strings.Contains(trail, `because "he helps"`) {
+		t.Errorf("the trail is\n%s", trail)
+	}
+}

@@ -32,6 +32,30 @@ func TestOwnersSeeWhoAdministers(t *testing.T) {
 	}
 }
 
+func TestALocalPersonIsMadeByAnOwner(t *testing.T) {
+	h := newHouse(t)
+	h.ask(roles.Editor, "POST", "/users", `{"username": "carl", "email": "carl@example.test"}`).is(http.StatusForbidden)
+	_, problems := h.ask(roles.Owner, "POST", "/users", `{"username": "c arl", "email": "nowhere", "role": "king", "state": "blocked"}`).is(http.StatusUnprocessableEntity).problem()
+	for _, field := range []string{"username", "email", "role", "state"} {
+		if problems[field] == "" {
+			t.Errorf("the problems are %v", problems)
+		}
+	}
+	var made User
+	answer := h.ask(roles.Owner, "POST", "/users", `{"username": "carl", "email": "carl@example.test", "first_name": "Carl", "role": "reader"}`, "Idms-Reason", "an auditor").is(http.StatusCreated).into(&made)
+	if made.Record != "local" || made.FirstName != "Carl" || len(made.Groups) != 1 || made.Groups[0].Group.Key != "idms-readers" || answer.Header().Get("Location") != base+"/users/"+made.ID {
+		t.Errorf("made is %+v", made)
+	}
+	h.ask(roles.Reader, "GET", "/users/"+made.ID, "", "If-None-Match", answer.etag()).is(http.StatusNotModified)
+	h.ask(roles.Owner, "POST", "/users/"+made.ID+"/password-address", "").is(http.StatusCreated)
+	h.ask(roles.Owner, "POST", "/users", `{"username": "Carl", "email": "other@example.test"}`).is(http.StatusConflict).problem()
+	h.ask(roles.Owner, "POST", "/users", `{"username": "eve", "email": "eve@example.test"}`).is(http.StatusCreated).into(&made)
+	if len(made.Groups) != 0 {
+		t.Errorf("without a role she is %+v", made)
+	}
+	has(t, h.ask(roles.Reader, "GET", "/audit?action=local_person_created", "").Body.String(), "an auditor", "token: owner")
+}
+
 func TestS51AnExemptionHasAReasonAndAnEnd(t *testing.T) {
 	h := newHouse(t)
 	path := "/users/" + h.local("grace", roles.None) + "/exemption"

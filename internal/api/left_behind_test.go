@@ -48,7 +48,7 @@ func TestWhatADeletedAssociationLeftIsSettledByTokenS34(t *testing.T) {
 	if done.DryRun || done.Reasons != 1 || done.Leaving != 0 {
 		t.Errorf("adopting did %+v", done)
 	}
-	var members list[member]
+	var members list[Member]
 	h.ask(roles.Reader, "GET", "/groups/platform/members", "").into(&members)
 	if len(members.Items) != 1 || len(members.Items[0].Sources) != 1 || members.Items[0].Sources[0].By != "token: editor" {
 		t.Errorf("in the group are %+v", members.Items)

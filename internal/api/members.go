@@ -24,10 +24,14 @@ func (a *API) memberRoutes() {
 		Summary: "List the groups of a person, and why they are in each"}, a.listGroupsOfUser)
 }
 
-type member struct {
+// Member is a person of a group, and why they are in it.
+type Member struct {
 	User    UserSummary     `json:"user"`
 	Sources []groups.Source `json:"sources" doc:"every reason for being in the group, and since when"`
 }
+
+// MemberOf writes down a person of a group.
+func MemberOf(m store.Member) Member { return Member{UserSummaryOf(m.Listed), m.Sources} }
 
 type membership struct {
 	Group   groupDocument   `json:"group"`
@@ -39,12 +43,12 @@ type membershipAnswer struct{ Body membership }
 func (a *API) listMembers(ctx context.Context, in *struct {
 	Key string `path:"key"`
 	Paged
-}) (*listed[member], error) {
+}) (*listed[Member], error) {
 	list, next, err := a.Flow.Store.Members(ctx, in.Key, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(list, next, func(m store.Member) member { return member{UserSummaryOf(m.Listed), m.Sources} }), nil
+	return pageOf(list, next, MemberOf), nil
 }
 
 func (a *API) addMember(ctx context.Context, in *struct {

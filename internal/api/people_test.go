@@ -58,7 +58,7 @@ func TestPeopleAreAddedByANamedTokenAndRemovedAgainS36(t *testing.T) {
 	if len(said.Sources) != 2 {
 		t.Errorf("a second administrator's is another reason (S35): %+v", said)
 	}
-	var members list[member]
+	var members list[Member]
 	h.ask(roles.Reader, "GET", "/groups/staff/members", "").into(&members)
 	if len(members.Items) != 1 || members.Items[0].User.Username != "ada" || len(members.Items[0].Sources) != 2 {
 		t.Errorf("the members are %+v", members)

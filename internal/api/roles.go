@@ -79,6 +79,7 @@ var allowed = map[string]roles.Role{
 	"POST /api/v1/left-behind":                 roles.Editor, // of the built-in groups: an owner
 
 	"GET /api/v1/users":                   roles.Reader,
+	"POST /api/v1/users":                  roles.Owner, // by a password that idms keeps
 	"GET /api/v1/users/:user":             roles.Reader,
 	"GET /api/v1/users/:user/groups":      roles.Reader,
 	"POST /api/v1/users/:user/block":      roles.Editor,

@@ -8,12 +8,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"idms/internal/fault"
+	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/users"
 )
 
 func (a *API) userRoutes() {
 	route(a, huma.Operation{OperationID: "list-users", Method: http.MethodGet, Path: "/users", Summary: "List people by username"}, a.listUsers)
+	route(a, takes[localDocument](a, huma.Operation{OperationID: "create-user", Method: http.MethodPost, Path: "/users", DefaultStatus: http.StatusCreated,
+		Summary:     "Make a local person, who comes with a password of their own",
+		Description: "They have none yet: make a password-address for them. With a role they are an administrator. People of other records are made by their logins, and by a directory."}, maxSmall), a.createUser)
 	route(a, huma.Operation{OperationID: "get-user", Method: http.MethodGet, Path: "/users/{user}", Summary: "Read a person, with their groups"}, a.getUser)
 	route(a, huma.Operation{OperationID: "block-user", Method: http.MethodPost, Path: "/users/{user}/block", DefaultStatus: http.StatusOK,
 		Summary: "Keep a person from logging in, and end their sessions"}, a.blockUser)
@@ -71,8 +75,9 @@ type User struct {
 }
 
 type userAnswer struct {
-	ETag string `header:"ETag"`
-	Body User
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     User
 }
 
 // UserOf writes down a person.
@@ -118,7 +123,44 @@ func (a *API) getUser(ctx context.Context, in *struct {
 	if err := in.of(etag); err != nil {
 		return nil, err
 	}
-	return &userAnswer{etag, shown}, nil
+	return &userAnswer{ETag: etag, Body: shown}, nil
+}
+
+// localDocument is a local person whom somebody makes.
+type localDocument struct {
+	Username  string `json:"username"`
+	Email     string `json:"email"`
+	FirstName string `json:"first_name,omitempty"`
+	LastName  string `json:"last_name,omitempty"`
+	Phone     string `json:"phone,omitempty"`
+	Role      string `json:"role,omitempty"`
+}
+
+func (a *API) createUser(ctx context.Context, in *struct{ Reasoned }) (*userAnswer, error) {
+	document, problems := read[localDocument](ctx)
+	profile := users.Profile{Username: document.Username, Email: document.Email, FirstName: document.FirstName, LastName: document.LastName, Phone: document.Phone}
+	role := roles.Role(document.Role)
+	wrong := profile.CheckLocal()
+	if role != roles.None && !role.Known() {
+		wrong.Add("role", "Write owner, editor or reader, or leave it out.")
+	}
+	if err := invalid(merged(problems, wrong)); err != nil {
+		return nil, err
+	}
+	by, err := a.author(ctx, in.Reasoned)
+	if err != nil {
+		return nil, err
+	}
+	id, err := a.Flow.Store.CreateLocal(ctx, profile, role, by)
+	if err != nil {
+		return nil, err
+	}
+	person, err := a.person(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	shown := UserOf(person)
+	return &userAnswer{digestTag(shown), base + "/users/" + id, shown}, nil
 }
 
 type userChange struct {
