@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"idms/internal/api"
 )
 
 // shell runs commands on one database.
@@ -206,6 +208,20 @@ func TestVersionsAreListedShownAndRestored(t *testing.T) {
 	}
 	s.run(exitRefused, "versions", "corp", "3")
 	s.run(exitRefused, "versions", "nix")
+
+	if compared, _ := s.run(exitOK, "versions", "corp", "1", "--compare", "2"); compared != "    access_rules[admins].pattern: \"^admins$\" → \"^bosses$\"\n" {
+		t.Errorf("the difference is\n%s", compared)
+	}
+	var compared api.Comparison
+	text, _ := s.run(exitOK, "versions", "corp", "2", "--compare", "1", "--format", "json")
+	if err := json.Unmarshal([]byte(text), &compared); err != nil || compared.From != 2 || len(compared.Changes) != 1 || compared.Changes[0].To != "^admins$" {
+		t.Errorf("%v: %s", err, text)
+	}
+	if same, _ := s.run(exitOK, "versions", "corp", "1", "--compare", "1"); same != "They say the same.\n" {
+		t.Errorf("one with itself: %q", same)
+	}
+	s.run(exitRefused, "versions", "corp", "1", "--compare", "3")
+	s.run(exitUsage, "versions", "corp", "--compare", "2")
 
 	const change = "    access_rules[admins].pattern: \"^bosses$\" → \"^admins$\"\n"
 	if stdout, _ := s.run(exitChanges, "restore", "corp", "1", "--reason", "back", "--dry-run"); !strings.Contains(stdout, change) {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"idms/internal/fault"
 	"idms/internal/session"
+	"idms/internal/store"
 )
 
 type sessionsCommand struct {
@@ -52,13 +54,14 @@ type sessionsEndCommand struct {
 	Record   string `arg:"" help:"Key of the record."`
 	Username string `arg:"" optional:"" help:"Username as the record maps it."`
 	All      bool   `help:"End every session of the record."`
+	Session  string `help:"Of the person, end this session alone, by its ID." placeholder:"ID"`
 	Reason   string `help:"Why, for the audit trail."`
 }
 
 // Run ends sessions in every process at once. Identity providers are told
 // nothing: that takes the browser of each person.
 func (c sessionsEndCommand) Run(p *program) error {
-	if (c.Username != "") == c.All {
+	if (c.Username != "") == c.All || c.All && c.Session != "" {
 		return fault.New(fault.Invalid, "Name a person of the record, or everybody with --all.")
 	}
 	house, err := c.lookInto(p)
@@ -68,9 +71,12 @@ func (c sessionsEndCommand) Run(p *program) error {
 	defer house.Close()
 	by := p.byServer(c.Reason)
 	var ended int
-	if c.All {
+	switch {
+	case c.Session != "":
+		ended, err = c.one(p, house, by)
+	case c.All:
 		ended, err = house.store.EndAllSessions(p.ctx, c.Record, by)
-	} else {
+	default:
 		ended, err = house.store.EndSessionsOf(p.ctx, c.Record, c.Username, by)
 	}
 	if err != nil {
@@ -82,4 +88,19 @@ func (c sessionsEndCommand) Run(p *program) error {
 	}
 	_, err = fmt.Fprintf(p.stdout, "%d %s ended\n", ended, noun)
 	return err
+}
+
+// one ends a session of the person who is named, and never another's.
+func (c sessionsEndCommand) one(p *program, house *house, by store.Author) (ended int, err error) {
+	list, err := house.store.SessionsOf(p.ctx, c.Record, c.Username, by.Now)
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(list, func(one session.Session) bool { return one.ID == c.Session }) {
+		return 0, fault.New(fault.NotFound, "%q of %s has no such session, or it has ended.", c.Username, c.Record)
+	}
+	if ok, err := house.store.EndSessionByID(p.ctx, c.Session, by); err != nil || !ok {
+		return 0, err
+	}
+	return 1, nil
 }

@@ -23,6 +23,12 @@ func TestSessionsAreListedAndEndedFromTheCommandLine(t *testing.T) {
 	if exit != exitOK || strings.Count(stdout, "opened ") != 2 {
 		t.Errorf("list: exit %d, %s%s", exit, stdout, stderr)
 	}
+	id, _, _ := strings.Cut(stdout, " ")
+	of := func(username string) string {
+		stdout, _, _ := run(t, "sessions", "list", "corp", username, "--data", d.data())
+		id, _, _ := strings.Cut(stdout, " ")
+		return id
+	}
 	for _, tt := range []struct {
 		args []string
 		exit int
@@ -32,7 +38,11 @@ func TestSessionsAreListedAndEndedFromTheCommandLine(t *testing.T) {
 		{[]string{"end", "corp", "ada", "--all"}, exitUsage, "--all"},
 		{[]string{"end", "corp", "nobody"}, exitRefused, `no person "nobody"`},
 		{[]string{"end", "nowhere", "ada"}, exitRefused, "no record"},
-		{[]string{"end", "corp", "ada", "--reason", "a stolen laptop"}, exitOK, "2 sessions ended"},
+		{[]string{"end", "corp", "ada", "--session", of("grace")}, exitRefused, "no such session"},
+		{[]string{"end", "corp", "--all", "--session", id}, exitUsage, "--all"},
+		{[]string{"end", "corp", "ada", "--session", id}, exitOK, "1 session ended"},
+		{[]string{"end", "corp", "ada", "--session", id}, exitRefused, "no such session"},
+		{[]string{"end", "corp", "ada", "--reason", "a stolen laptop"}, exitOK, "1 session ended"},
 		{[]string{"end", "corp", "ada"}, exitOK, "0 sessions ended"},
 		{[]string{"end", "corp", "--all"}, exitOK, "1 session ended"},
 	} {

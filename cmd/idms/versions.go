@@ -2,17 +2,24 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"idms/internal/api"
+	"idms/internal/audit"
+	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/store"
 )
 
 type versionsCommand struct {
 	settings
-	Record string `arg:"" help:"Key of the record."`
-	Number int    `arg:"" optional:"" help:"Show this version as a record file."`
+	Record  string `arg:"" help:"Key of the record."`
+	Number  int    `arg:"" optional:"" help:"Show this version as a record file."`
+	Compare int    `help:"Show what is different in this version instead." placeholder:"N"`
+	Format  string `help:"Of a comparison: text or json." enum:"text,json" default:"text"`
 }
 
 func (c versionsCommand) Run(p *program) error {
@@ -24,6 +31,9 @@ func (c versionsCommand) Run(p *program) error {
 	versions, err := house.store.Versions(p.ctx, c.Record)
 	if err != nil {
 		return err
+	}
+	if c.Compare != 0 {
+		return c.compare(p, house)
 	}
 	if c.Number != 0 {
 		record, err := house.store.RecordAt(p.ctx, c.Record, c.Number)
@@ -37,6 +47,33 @@ func (c versionsCommand) Run(p *program) error {
 		fmt.Fprintf(table, "%d\t%s\t%s\t%q\n", version.Number, version.At.UTC().Format(time.RFC3339), version.Author, version.Reason)
 	}
 	return table.Flush()
+}
+
+// compare tells two versions apart, rules by their keys.
+func (c versionsCommand) compare(p *program, house *house) error {
+	if c.Number == 0 {
+		return fault.New(fault.Invalid, "Name the version to compare with: idms versions %s 1 --compare 2.", c.Record)
+	}
+	var sides [2]idms.Record
+	for i, number := range []int{c.Number, c.Compare} {
+		var err error
+		if sides[i], err = house.store.RecordAt(p.ctx, c.Record, number); err != nil {
+			return err
+		}
+	}
+	changes, err := idms.Changes(sides[0], sides[1])
+	if err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		return p.json(api.Comparison{From: c.Number, To: c.Compare, Changes: append([]audit.Change{}, changes...)})
+	}
+	var text strings.Builder
+	if writeFields(&text, changes); len(changes) == 0 {
+		text.WriteString("They say the same.\n")
+	}
+	_, err = io.WriteString(p.stdout, text.String())
+	return err
 }
 
 type restoreCommand struct {

@@ -330,7 +330,7 @@ func TestVersionsAreComparedAndRestored(t *testing.T) {
 	h := newHouse(t)
 	was := h.ask(roles.Reader, "GET", "/records/acme", "")
 	h.ask(roles.Editor, "DELETE", "/records/acme/access_rules/admins", "", "If-Match", `"1"`).is(http.StatusOK)
-	var told comparison
+	var told Comparison
 	h.ask(roles.Reader, "GET", "/records/acme/compare?from=2&to=1", "").is(http.StatusOK).into(&told)
 	has(t, fmt.Sprint(told.Changes), "access_rules[admins].pattern")
 	h.ask(roles.Reader, "GET", "/records/acme/compare?from=1&to=7", "").is(http.StatusNotFound)

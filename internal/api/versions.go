@@ -72,13 +72,14 @@ func (a *API) getVersion(ctx context.Context, in *struct {
 	return &recordAnswer{etag, recordBody(idms.DocumentOf(record))}, nil
 }
 
-type comparison struct {
+// Comparison is what is different between two versions.
+type Comparison struct {
 	From    int            `json:"from"`
 	To      int            `json:"to"`
 	Changes []audit.Change `json:"changes"`
 }
 
-type comparisonAnswer struct{ Body comparison }
+type comparisonAnswer struct{ Body Comparison }
 
 func (a *API) compareVersions(ctx context.Context, in *struct {
 	Key  string `path:"key"`
@@ -96,7 +97,7 @@ func (a *API) compareVersions(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &comparisonAnswer{comparison{in.From, in.To, orEmpty(changes)}}, nil
+	return &comparisonAnswer{Comparison{in.From, in.To, orEmpty(changes)}}, nil
 }
 
 func (a *API) restoreVersion(ctx context.Context, in *struct {
