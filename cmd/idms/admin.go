@@ -203,8 +203,12 @@ func (h *house) giveAddress(p *program, letters *mail.Sender, letter login.Addre
 	if err != nil || !letters.Ready() {
 		return err
 	}
-	if err := h.flow.MailAddress(p.ctx, letters, letter, by); err != nil {
-		return fmt.Errorf("the address is good, but it was not mailed: %w", err)
+	err = h.flow.MailAddress(p.ctx, letters, letter, by)
+	if err != nil && fault.KindOf(err) != fault.Internal {
+		return fault.Hide(err, fault.Upstream, "The address is good, but it was not mailed.")
+	}
+	if err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(p.stdout, "It was sent to %s.\n", letter.To.Email)
 	return err

@@ -222,7 +222,7 @@ func TestAnAddressIsMailedFromTheCommandLineWhenSomebodyAsks(t *testing.T) {
 	}
 	box.Close()
 	unlocked, said := mailed(exitRefused, "admin", "unlock", "grace", "--mail")
-	if !strings.Contains(unlocked, "/door/choose/") || !strings.Contains(said, "the address is good, but it was not mailed") || !strings.Contains(said, "cannot be reached") {
+	if !strings.Contains(unlocked, "/door/choose/") || !strings.Contains(said, "The address is good, but it was not mailed") || !strings.Contains(said, "cannot be reached") {
 		t.Errorf("without its server it says\n%s%s", unlocked, said)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"idms/internal/audit"
+	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/mail"
 	"idms/internal/store"
@@ -22,11 +23,14 @@ type AddressLetter struct {
 }
 
 // MailAddress sends a one-time address to its person, which the audit trail says
-// once the mail server has taken the letter. The errors are mail's: the address is
-// good all the same, so whoever made it shows it too.
+// once the mail server has taken the letter. Why it did not is mail's error, never
+// fault.Internal: the address is good all the same, and whoever made it shows it too.
 func (f *Flow) MailAddress(ctx context.Context, letters *mail.Sender, one AddressLetter, by store.Author) error {
 	one.Portal = f.Store.Adjusted(ctx).Text("portal_name", one.Portal)
 	if err := letters.Send(ctx, one.letter(by.Who)); err != nil {
+		if fault.KindOf(err) == fault.Internal {
+			err = fault.Hide(err, fault.Upstream, "The letter cannot be sent with these settings. Look at mail in the configuration.")
+		}
 		return err
 	}
 	return f.Store.Audit(ctx, audit.Event{At: by.Now, Action: audit.PasswordAddressSent, Who: by.Who, Record: idms.LocalKey, User: one.To.ID})
