@@ -211,7 +211,7 @@ func TestAnAddressIsMailedFromTheCommandLineWhenSomebodyAsks(t *testing.T) {
 	}
 	made, _ := mailed(exitOK, create...) // that nothing was made before shows here
 	address := regexp.MustCompile(`(?m)^  (http\S+/door/choose/\S{43})$`).FindStringSubmatch(made)
-	if address == nil || !strings.Contains(made, "It was sent to grace@example.test.") || len(box.Letters()) != 1 || !strings.Contains(box.Letters()[0], address[1]) || !strings.Contains(box.Letters()[0], "has made a login for you") {
+	if address == nil || !strings.Contains(made, "It was sent to grace@example.test.") || len(box.Letters()) != 1 || !strings.Contains(box.Letters()[0], address[1]) || !strings.Contains(box.Letters()[0], "An administrator has made a login for you") {
 		t.Fatalf("it says\n%s\nand the letters are %q", made, box.Letters())
 	}
 	if unlocked, _ := mailed(exitOK, "admin", "unlock", "grace", "--mail"); !strings.Contains(unlocked, "It was sent to") || !strings.Contains(box.Letters()[1], "choose a new password") {

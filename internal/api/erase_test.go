@@ -120,7 +120,7 @@ func TestAOneTimeAddressIsMailedWhereThereIsAServer(t *testing.T) {
 	if said.MailedTo != "grace@example.test" || said.NotMailed != "" || len(box.Letters()) != 1 {
 		t.Fatalf("it says %+v, and there are %d letters", said, len(box.Letters()))
 	}
-	has(t, box.Letters()[0], said.Address, "To: <grace@example.test>", "Subject: Choose your password for Cloud portal", "Your username there is grace")
+	has(t, box.Letters()[0], said.Address, "To: <grace@example.test>", "Subject: Choose your password for Cloud portal", "Your username there is grace", "An administrator lets you choose", "ask your administrators")
 	has(t, h.ask(roles.Reader, "GET", "/audit?action=password_address_sent", "").Body.String(), "token: owner")
 
 	box.Close()

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"idms/internal/audit"
@@ -36,8 +37,13 @@ func (f *Flow) MailAddress(ctx context.Context, letters *mail.Sender, one Addres
 	return f.Store.Audit(ctx, audit.Event{At: by.Now, Action: audit.PasswordAddressSent, Who: by.Who, Record: idms.LocalKey, User: one.To.ID})
 }
 
-// letter is what the person reads.
+// letter is what the person reads. by is who made the address: what a token or the
+// command line is called says nothing to them.
 func (one AddressLetter) letter(by string) mail.Letter {
+	whom := "the person named above"
+	if strings.HasPrefix(by, "token: ") || strings.HasPrefix(by, "command line") {
+		by, whom = "An administrator", "your administrators"
+	}
 	what := "%s lets you choose a new password for %s. Your username there is %s."
 	if one.Made {
 		what = "%s has made a login for you at %s. Your username there is %s."
@@ -49,7 +55,7 @@ Open this address and choose a password, before %s:
   %s
 
 It works once, and lets in whoever has it: pass it on to nobody.
-If you do not know what this is about, ask the person named above, and leave
+If you do not know what this is about, ask %s, and leave
 the address alone.
-`, by, one.Portal, one.To.Username, one.Ends.UTC().Format("2 January 2006, 15:04 MST"), one.Address)}
+`, by, one.Portal, one.To.Username, one.Ends.UTC().Format("2 January 2006, 15:04 MST"), one.Address, whom)}
 }

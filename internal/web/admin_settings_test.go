@@ -473,7 +473,7 @@ func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
 		return address
 	}
 	address := invite("rita")
-	if len(box.Letters()) != 1 || !strings.Contains(box.Letters()[0], address) || !strings.Contains(box.Letters()[0], "rita@example.test") || !strings.Contains(p.page.Find("main").Text(), "It was sent to rita@example.test") {
+	if len(box.Letters()) != 1 || !strings.Contains(box.Letters()[0], address) || !strings.Contains(box.Letters()[0], "rita@example.test") || !strings.Contains(box.Letters()[0], "grace has made a login for you") || !strings.Contains(p.page.Find("main").Text(), "It was sent to rita@example.test") {
 		t.Errorf("the letters: %q, and the page:\n%s", box.Letters(), p.text)
 	}
 	if sent := h.events(t, audit.PasswordAddressSent); len(sent) != 1 || sent[0].Who != "grace" {
