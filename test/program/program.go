@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -281,20 +282,34 @@ func Read(t testing.TB, client *http.Client, address string) string {
 	return string(text)
 }
 
-// FreeAddress is a loopback address that nobody listens on now. Its port is below
-// those that Linux gives to connections and to servers that take any (from 32768 on,
-// ip(7)), so that none of them takes it before its own server does.
+// FreeAddress is a loopback address that nobody listens on now, and that no other
+// test is given while this one runs. Its port is below those that Linux gives to
+// connections and to servers that take any (from 32768 on, ip(7)), so that none of
+// them takes it before its own server does.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
+	// Packages are tested side by side: a port belongs to whoever has locked its file.
+	folder := filepath.Join(os.TempDir(), fmt.Sprintf("idms-test-ports-%d", os.Getuid()))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	var problem error
-	for range 100 {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+	for range 1000 {
+		port := 20000 + rand.IntN(12000)
+		lock, err := os.Create(filepath.Join(folder, strconv.Itoa(port)))
 		if err != nil {
-			problem = err
-			continue
+			t.Fatal(err)
 		}
-		defer listener.Close()
-		return listener.Addr().String()
+		if problem = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); problem == nil {
+			var listener net.Listener
+			if listener, problem = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); problem == nil {
+				address := listener.Addr().String()
+				_ = listener.Close()
+				t.Cleanup(func() { _ = lock.Close() })
+				return address
+			}
+		}
+		_ = lock.Close()
 	}
 	t.Fatal(problem)
 	return ""
