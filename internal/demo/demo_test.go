@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,11 +20,18 @@ import (
 
 const serviceURL = "http://localhost:8080"
 
+// oneKeys are one pair of keys for all tests: making one takes long.
+var oneKeys = sync.OnceValues(func() (*Keys, error) { return NewKeys(time.Now()) })
+
 // newIdP is a provider on loopback and a browser without scripts.
 func newIdP(t *testing.T) (*IdP, *http.Client) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	provider, err := New(Config{BaseURL: "http://" + server.Listener.Addr().String(), ServiceURL: serviceURL})
+	keys, err := oneKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := New(Config{BaseURL: "http://" + server.Listener.Addr().String(), ServiceURL: serviceURL, Keys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}

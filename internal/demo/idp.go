@@ -31,7 +31,11 @@ type Config struct {
 	// are reached there.
 	ServiceURL string
 	Clock      func() time.Time // nil is time.Now
+	Keys       *Keys            // nil is keys of its own: New takes some hundred milliseconds more
 }
+
+// Keys are the provider's key and the one of the service's records.
+type Keys struct{ provider, service saml.Key }
 
 // IdP is the demonstration's identity provider: an http.Handler.
 type IdP struct {
@@ -62,17 +66,19 @@ const (
 	basic      = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 )
 
-// New makes a provider with a key of its own, and a key for the service's
-// records, which takes a few hundred milliseconds. Nothing of it outlives the
-// process.
+// New makes a provider. Nothing of it outlives the process.
 func New(c Config) (*IdP, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	own, services, err := newKeys(c.Clock())
-	if err != nil {
-		return nil, err
+	if c.Keys == nil {
+		keys, err := NewKeys(c.Clock())
+		if err != nil {
+			return nil, err
+		}
+		c.Keys = keys
 	}
+	own := c.Keys.provider
 	byHand, err := endingSoon(own, c.Clock())
 	if err != nil {
 		return nil, err
@@ -106,7 +112,7 @@ func New(c Config) (*IdP, error) {
 		ownKey:     own,
 		byHand:     byHand,
 		services:   map[string]service{},
-		serviceKey: services,
+		serviceKey: c.Keys.service,
 		mux:        http.NewServeMux(),
 	}
 	p.provider.ServiceProviderProvider = known{p}
@@ -129,21 +135,22 @@ func New(c Config) (*IdP, error) {
 	return p, nil
 }
 
-// newKeys makes the provider's key and the records' key side by side: looking
-// for primes is what a newcomer waits for.
-func newKeys(now time.Time) (own, services saml.Key, err error) {
-	var other error
+// NewKeys makes both keys side by side: looking for primes is what a newcomer waits
+// for.
+func NewKeys(now time.Time) (*Keys, error) {
+	keys := &Keys{}
+	var err, other error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		services, other = saml.NewKey(rand.Reader, "Demo service", now)
+		keys.service, other = saml.NewKey(rand.Reader, "Demo service", now)
 	}()
-	own, err = saml.NewKey(rand.Reader, "Demo identity provider", now)
+	keys.provider, err = saml.NewKey(rand.Reader, "Demo identity provider", now)
 	<-done
 	if err = errors.Join(err, other); err != nil {
-		return own, services, fmt.Errorf("making the demo's keys: %w", err)
+		return nil, fmt.Errorf("making the demo's keys: %w", err)
 	}
-	return own, services, nil
+	return keys, nil
 }
 
 // endingSoon is a certificate of the provider's key that ends in nine days and

@@ -36,6 +36,10 @@ import (
 // noon is the instant at which tests begin.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// demoKeys are one pair for all houses: making one takes longer than the rest of a
+// house.
+var demoKeys = sync.OnceValues(func() (*demo.Keys, error) { return demo.NewKeys(noon) })
+
 // house is a whole service on SQLite, with the demo's identity provider and its
 // three records.
 type house struct {
@@ -88,7 +92,9 @@ func newHouseAt(t *testing.T, secure bool, name string, changed ...func(*web.Con
 		h.base, start = "https://"+net.JoinHostPort(name, port), here.StartTLS
 	}
 
-	h.provider, err = demo.New(demo.Config{BaseURL: "http://" + there.Listener.Addr().String(), ServiceURL: h.base, Clock: h.clock})
+	keys, err := demoKeys()
+	check(t, err)
+	h.provider, err = demo.New(demo.Config{BaseURL: "http://" + there.Listener.Addr().String(), ServiceURL: h.base, Clock: h.clock, Keys: keys})
 	check(t, err)
 	box, err := secret.Open(filepath.Join(t.TempDir(), "keyset.json"))
 	check(t, err)
@@ -171,10 +177,18 @@ func (h *house) visitor(t *testing.T) *person {
 	jar, err := cookiejar.New(nil)
 	check(t, err)
 	p := &person{house: h}
-	transport := httptest.NewTLSServer(nil).Client().Transport // trusts the tests' certificates
+	transport := ourCertificates().Clone() // with connections of its own
+	t.Cleanup(transport.CloseIdleConnections)
 	p.Client = &http.Client{Jar: jar, Transport: notes{transport, p}}
 	return p
 }
+
+// ourCertificates trusts the tests' own certificates.
+var ourCertificates = sync.OnceValue(func() *http.Transport {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return server.Client().Transport.(*http.Transport)
+})
 
 // notes keeps the cookies that answers set, redirects included.
 type notes struct {
