@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"idms/internal/demo"
 	"idms/internal/roles"
 	"idms/test/browser"
@@ -27,11 +25,8 @@ func TestInABrowserARuleIsTriedAsItIsTypedAndRehearsedBeforeItIsSaved(t *testing
 
 	const pattern = `input[name="rule.pattern"]`
 	tab.Fill(t, pattern, "^cloud(?=x)")
-	if got := tab.See(t, "#live .refusal"); !strings.Contains(got, "look-ahead") {
-		t.Errorf("a pattern that cannot be read is judged: %q", got)
-	}
-	tab.Do(t, chromedp.Evaluate[chromedp.Void](`document.getElementById("f-rule-pattern").select();void 0`)) // typed over
-	tab.Do(t, chromedp.SendKeys(chromedp.CSS(pattern), "^nobody$"))
+	tab.Says(t, "#live .refusal", "look-ahead") // a pattern that cannot be read is judged
+	tab.Fill(t, pattern, "^nobody$")
 	if got := tab.See(t, `#live td:has(.badge.restricted) small`); got != "now Full Access" { // by the rule for staff
 		t.Errorf("what somebody would get: %q", got)
 	}

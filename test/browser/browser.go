@@ -12,6 +12,8 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -28,8 +30,10 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
@@ -37,9 +41,14 @@ import (
 	"idms/test/needs"
 )
 
-// actionTimeout bounds one thing that a person does, the page's answer included.
-// It takes tens of milliseconds; the rest is for a machine busy with other tests.
-const actionTimeout = 30 * time.Second
+// Bounds of what takes tens of milliseconds; the rest is for a machine busy with
+// other tests.
+const (
+	startTimeout  = 2 * time.Minute  // of the browser
+	actionTimeout = time.Minute      // one thing that a person does, the page's answer included
+	askTimeout    = 10 * time.Second // one question to a page, which is asked again
+	askAgain      = 10 * time.Millisecond
+)
 
 // Screenshots names the environment variable that holds the folder for
 // screenshots. Where it is not set, none are kept.
@@ -50,7 +59,8 @@ var axe string
 
 // Browser is one tab of a Chromium with a profile of its own.
 type Browser struct {
-	ctx context.Context
+	ctx        context.Context
+	scriptless bool // pages run no scripts
 
 	mutex    sync.Mutex
 	problems []string
@@ -69,6 +79,7 @@ func Start(t testing.TB) *Browser {
 		// the problem shows in Problems.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost"),
 		chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(startTimeout),
 	})
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
@@ -79,6 +90,7 @@ func Start(t testing.TB) *Browser {
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}
+	b.Dark(t, false)
 	return b
 }
 
@@ -92,6 +104,7 @@ func (b *Browser) Tab(t testing.TB) *Browser {
 	if err := chromedp.Listen(ctx, tab.hear); err != nil {
 		t.Fatalf("opening a tab: %v", err)
 	}
+	tab.Dark(t, false)
 	return tab
 }
 
@@ -168,34 +181,141 @@ func (b *Browser) where() string {
 	return address + ", which says:\n" + text
 }
 
-// Open goes to an address and returns when the page has loaded.
-func (b *Browser) Open(t testing.TB, address string) {
-	t.Helper()
-	run(t, b, chromedp.Navigate(address))
+// ask asks the page of the tab, and await asks it until it answers other than null.
+// Between two pages nobody answers, or one that goes: that is no failure, and the
+// next one is asked. Each question is one script, so that nothing is taken away
+// between finding it and looking at it.
+func ask[T any](ctx context.Context, script string) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](script))
 }
 
-// Fill types text into a field, which is emptied first.
-func (b *Browser) Fill(t testing.TB, css, text string) {
-	t.Helper()
-	b.Do(t, chromedp.Clear(chromedp.CSS(css)), chromedp.SendKeys(chromedp.CSS(css), text))
-}
-
-// Follow clicks what leads to another page and returns when that page, or the
-// one at the end of its redirects, has loaded. A page that posts itself on counts
-// as a page: wait for what comes after it with See.
-func (b *Browser) Follow(t testing.TB, css string) {
+func await[T any](t testing.TB, b *Browser, what, script string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, actionTimeout)
 	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(css))); err != nil {
-		t.Fatalf("clicking %s: %v, at %s", css, err, b.where())
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for {
+		answer, err := ask[*T](ctx, script)
+		if err == nil && answer != nil {
+			return *answer
+		}
+		if refused, ok := errors.AsType[*chromedp.ExceptionError](err); ok {
+			t.Fatalf("%s: %v", what, refused)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %s (%v), at %s", what, actionTimeout, err, b.where())
+		}
 	}
+}
+
+// script is JavaScript in which $css and $text are strings, and visible tells
+// whether an element can be seen.
+func script(code, css, text string) string {
+	quote := func(s string) string {
+		quoted, _ := json.Marshal(s) // a string always can be
+		return string(quoted)
+	}
+	return `(($css, $text) => {
+		const visible = (e) => e && (e.offsetWidth || e.offsetHeight || e.getClientRects().length);
+		const e = $css && document.querySelector($css);
+		` + code + `
+	})(` + quote(css) + `, ` + quote(text) + `)`
+}
+
+// arrive does what leads to another page, and returns when the tab shows the one
+// that stays: it has loaded, its scripts have run, and it does not post itself on.
+func (b *Browser) arrive(t testing.TB, what string, lead func()) {
+	t.Helper()
+	// The page that is left is known by a mark, or is shown from another place on.
+	left := run(t, b, chromedp.Evaluate[string](`window.testLeft = true; location.href`))
+	lead()
+	posts := `document.querySelector("form[data-post-now]")`
+	if b.scriptless {
+		posts = "false"
+	}
+	await[bool](t, b, what, script(`
+		const there = !window.testLeft || location.href !== $text;
+		return there && document.readyState === "complete" && !`+posts+` || null;`, "", left))
+}
+
+// Open goes to an address and returns when the tab shows the page that stays: the
+// one at the end of all redirects, and of pages that post themselves on.
+func (b *Browser) Open(t testing.TB, address string) {
+	t.Helper()
+	b.arrive(t, "opening "+address, func() {
+		t.Helper()
+		went := command(t, b, page.Navigate, page.NavigateParams{URL: address})
+		if went.ErrorText != "" {
+			t.Fatalf("opening %s: %s", address, went.ErrorText)
+		}
+		if went.LoaderID == "" { // another part of the same page
+			run(t, b, chromedp.Evaluate[chromedp.Void](`delete window.testLeft`))
+		}
+	})
+}
+
+// Fill puts text into a field instead of what is in it, at once as by pasting: what
+// listens to the field hears of the whole text, not of parts of it.
+func (b *Browser) Fill(t testing.TB, css, text string) {
+	t.Helper()
+	await[bool](t, b, "filling "+css, script(`
+		if (!visible(e) || e.disabled || e.readOnly) return null;
+		e.focus();
+		e.select();
+		return document.activeElement === e || null;`, css, ""))
+	command(t, b, input.InsertText, input.InsertTextParams{Text: text})
+	await[bool](t, b, "filling "+css+" with "+text, script(`return e && e.value === $text || null;`, css, text))
+}
+
+// Click clicks on an element with the mouse, as soon as it is visible, stands still
+// and has nothing above it.
+func (b *Browser) Click(t testing.TB, css string) {
+	t.Helper()
+	find := script(`
+		if (!visible(e)) return null;
+		e.scrollIntoViewIfNeeded();
+		const box = [...e.getClientRects()].find((r) => r.width && r.height);
+		if (!box) return null;
+		const x = box.left + box.width / 2, y = box.top + box.height / 2;
+		const hit = document.elementFromPoint(x, y);
+		return hit && (e.contains(hit) || hit.closest("label")?.control === e) ? [x, y] : null;`, css, "")
+	var at [2]float64
+	for still := false; !still; {
+		before := at
+		at = await[[2]float64](t, b, "clicking "+css, find)
+		still = at == before
+	}
+	for _, what := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
+		command(t, b, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: what, X: at[0], Y: at[1], Button: input.MouseButtonLeft, ClickCount: 1})
+	}
+}
+
+// Follow clicks what leads to another page and returns when the tab shows the one
+// that stays, at the end of all redirects and of pages that post themselves on.
+func (b *Browser) Follow(t testing.TB, css string) {
+	t.Helper()
+	b.arrive(t, "following "+css, func() {
+		t.Helper()
+		b.Click(t, css)
+	})
 }
 
 // See waits until an element is visible and returns its text.
 func (b *Browser) See(t testing.TB, css string) string {
 	t.Helper()
-	return run(t, b, chromedp.Text(chromedp.CSS(css), chromedp.NodeVisible))
+	return await[string](t, b, "looking for "+css, script(`return visible(e) ? e.innerText : null;`, css, ""))
+}
+
+// Says waits until an element is visible and its text contains text: what comes by
+// itself, or instead of something else, is waited for by what it says.
+func (b *Browser) Says(t testing.TB, css, text string) {
+	t.Helper()
+	await[bool](t, b, css+" does not say "+text, script(`return visible(e) && e.innerText.includes($text) || null;`, css, text))
 }
 
 // Location is the address that the tab shows.
@@ -226,6 +346,7 @@ func (b *Browser) Dark(t testing.TB, dark bool) {
 // JavaScript lets pages run their scripts, or not, from the next page on.
 func (b *Browser) JavaScript(t testing.TB, on bool) {
 	t.Helper()
+	b.scriptless = !on
 	command(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 }
 
@@ -240,9 +361,9 @@ func (b *Browser) Passkeys(t testing.TB) {
 	}})
 }
 
-func command[P, R any](t testing.TB, b *Browser, command cdp.Command[P, R], params P) {
+func command[P, R any](t testing.TB, b *Browser, command cdp.Command[P, R], params P) R {
 	t.Helper()
-	run(t, b, func(ctx context.Context, target *chromedp.Target) (R, error) {
+	return run(t, b, func(ctx context.Context, target *chromedp.Target) (R, error) {
 		return cdp.Call(ctx, target, command, params)
 	})
 }

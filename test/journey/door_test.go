@@ -120,7 +120,7 @@ func TestEnforcementExemptionAndBackDoor(t *testing.T) {
 
 	t.Log("A shut door has no link, says so, and opens from the server.")
 	v.Open(t, base+"/admin/settings")
-	v.Do(t, chromedp.Click(chromedp.CSS("#door-agreed")))
+	v.Click(t, "#door-agreed")
 	v.Follow(t, `form[action="/admin/settings/door"] button`)
 	v.expect(t, ".notice", "The back door is shut")
 	other.Open(t, base+"/")
