@@ -24,6 +24,7 @@ import (
 	"idms/internal/store"
 	"idms/internal/tokens"
 	"idms/internal/upkeep"
+	"idms/test/database"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -74,7 +75,7 @@ func newHouse(t testing.TB) *house {
 	h := &house{t: t, now: &now, idp: samltest.NewIdP("https://idp.example.test/saml"), token: map[roles.Role]string{}, log: &bytes.Buffer{}}
 	clock := func() time.Time { return now }
 	h.store, err = store.Open(t.Context(), store.Config{
-		Path: filepath.Join(t.TempDir(), "idms.sqlite"), Box: box, Clock: clock, Retention: store.Retention{Unverified: 100, Assertions: 30 * 24 * time.Hour, Idle: 2 * time.Hour},
+		Path: database.SQLite(t), Box: box, Clock: clock, Retention: store.Retention{Unverified: 100, Assertions: 30 * 24 * time.Hour, Idle: 2 * time.Hour},
 		NewKey: func(string, time.Time) (saml.Key, error) { return samltest.Key(samltest.Service), nil },
 	})
 	if err != nil {

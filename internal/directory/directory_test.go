@@ -26,7 +26,7 @@ import (
 	"idms/internal/session"
 	"idms/internal/store"
 	"idms/internal/users"
-	"idms/test/needs"
+	"idms/test/database"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -177,8 +177,8 @@ var certificate = sync.OnceValue(func() string {
 })
 
 func onBoth(t *testing.T, p func() *paper, test func(s *site)) {
-	t.Run("sqlite", func(t *testing.T) { test(newSite(t, "", filepath.Join(t.TempDir(), "idms.sqlite"), p())) })
-	t.Run("postgres", func(t *testing.T) { test(newSite(t, needs.PostgreSQL(t), "", p())) })
+	t.Run("sqlite", func(t *testing.T) { test(newSite(t, "", database.SQLite(t), p())) })
+	t.Run("postgres", func(t *testing.T) { test(newSite(t, database.PostgreSQL(t), "", p())) })
 }
 
 var oneKey = sync.OnceValues(func() (saml.Key, error) { return saml.NewKey(rand.Reader, "idms test", noon) })

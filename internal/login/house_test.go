@@ -18,7 +18,7 @@ import (
 	"idms/internal/samltest"
 	"idms/internal/secret"
 	"idms/internal/store"
-	"idms/test/needs"
+	"idms/test/database"
 )
 
 const origin = "https://login.example.test"
@@ -39,13 +39,13 @@ type house struct {
 // onSQLite is a house on a file of its own; the record is that of the usual
 // provider, changed.
 func onSQLite(t *testing.T, change ...func(*idms.Record)) *house {
-	return newHouse(t, store.Config{Path: filepath.Join(t.TempDir(), "idms.sqlite")}, change)
+	return newHouse(t, store.Config{Path: database.SQLite(t)}, change)
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, test func(*testing.T, *house), change ...func(*idms.Record)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, onSQLite(t, change...)) })
-	t.Run("PostgreSQL", func(t *testing.T) { test(t, newHouse(t, store.Config{URL: needs.PostgreSQL(t)}, change)) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, newHouse(t, store.Config{URL: database.PostgreSQL(t)}, change)) })
 }
 
 func newHouse(t *testing.T, config store.Config, change []func(*idms.Record)) *house {

@@ -28,6 +28,7 @@ import (
 	"idms/internal/secret"
 	"idms/internal/session"
 	"idms/internal/users"
+	"idms/test/database"
 	"idms/test/needs"
 )
 
@@ -90,9 +91,18 @@ func inBoth(t *testing.T, test func(t *testing.T, h house)) {
 	t.Run("postgres", func(t *testing.T) { test(t, postgresHouse(t)) })
 }
 
-// onBoth is inBoth for a test of one open store.
+// onBoth runs a test of one open store on each dialect; the tables are there before
+// it is opened.
 func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
-	inBoth(t, func(t *testing.T, h house) { test(t, h.open(t)) })
+	t.Run("sqlite", func(t *testing.T) {
+		h := sqliteHouse(t)
+		database.SQLiteAt(t, h.path)
+		test(t, h.open(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		h := house{dialect: onPostgres, url: database.PostgreSQL(t), keyset: filepath.Join(t.TempDir(), "keyset.json")}
+		test(t, h.open(t))
+	})
 }
 
 func TestATransactionHappensWhollyOrNotAtAllS2(t *testing.T) {

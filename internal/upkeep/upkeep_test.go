@@ -24,6 +24,7 @@ import (
 	"idms/internal/secret"
 	"idms/internal/store"
 	"idms/internal/users"
+	"idms/test/database"
 )
 
 // world is a house with a store of its own, and a provider that publishes its
@@ -57,7 +58,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return w.now }
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(folder, "idms.sqlite"), Box: box, Clock: clock, Retention: store.Retention{Assertions: 30 * 24 * time.Hour}})
+	s, err := store.Open(t.Context(), store.Config{Path: database.SQLite(t), Box: box, Clock: clock, Retention: store.Retention{Assertions: 30 * 24 * time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}

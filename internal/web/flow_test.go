@@ -31,6 +31,7 @@ import (
 	"idms/internal/trace"
 	"idms/internal/upkeep"
 	"idms/internal/web"
+	"idms/test/database"
 )
 
 // noon is the instant at which tests begin.
@@ -98,7 +99,7 @@ func newHouseAt(t *testing.T, secure bool, name string, changed ...func(*web.Con
 	check(t, err)
 	box, err := secret.Open(filepath.Join(t.TempDir(), "keyset.json"))
 	check(t, err)
-	h.path = filepath.Join(t.TempDir(), "idms.sqlite")
+	h.path = database.SQLite(t)
 	h.store, err = store.Open(ctx, store.Config{
 		Path: h.path, Box: box, Clock: h.clock,
 		NewKey: h.provider.ServiceKey, Retention: store.Retention{Assertions: 30 * 24 * time.Hour},

@@ -32,12 +32,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,16 +54,82 @@ const databaseTimeout = time.Minute
 // alone and is dropped, together with its open connections, when the test ends.
 func PostgreSQL(t testing.TB) string {
 	t.Helper()
-	server := os.Getenv("IDMS_TEST_POSTGRES")
-	if server == "" {
+	// template0, because copying template1 fails while anybody is connected to it.
+	return copyOf(t, server(t), "template0")
+}
+
+// PostgreSQLCopy is PostgreSQL with a copy of what fill puts into an empty database.
+// That is done once for all tests that say the same name: the original stays.
+func PostgreSQLCopy(t testing.TB, original string, fill func(url string) error) string {
+	t.Helper()
+	at := server(t)
+	if _, made := originals.Load(original); !made {
+		makeOriginal(t, at, original, fill)
+		originals.Store(original, true)
+	}
+	return copyOf(t, at, original)
+}
+
+// originals are the names of those that this process has seen whole.
+var originals sync.Map
+
+// originalsLock is the number of the lock under which one process makes an original.
+const originalsLock = 0x69646d73
+
+// makeOriginal makes the database that others are copied from, unless somebody has.
+// It is a template, in PostgreSQL's words, as soon as it is whole.
+func makeOriginal(t testing.TB, at, name string, fill func(url string) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*databaseTimeout)
+	defer cancel()
+	connection := connect(ctx, t, at)
+	defer connection.Close(ctx) // which ends the lock, too
+	run := func(statement string) {
+		t.Helper()
+		if _, err := connection.Exec(ctx, statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	run(fmt.Sprintf("SELECT pg_advisory_lock(%d)", originalsLock))
+	var whole bool
+	err := connection.QueryRow(ctx, "SELECT datistemplate FROM pg_database WHERE datname = $1", name).Scan(&whole)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatal(err)
+	}
+	if whole {
+		return
+	}
+	run("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") // whoever made it was interrupted
+	run("CREATE DATABASE " + name + " TEMPLATE template0")
+	if err := fill(beside(t, at, name)); err != nil {
+		t.Fatalf("filling the database that others are copied from: %v", err)
+	}
+	run("ALTER DATABASE " + name + " IS_TEMPLATE true")
+}
+
+// copyOf makes a database that is dropped when the test ends.
+func copyOf(t testing.TB, at, original string) string {
+	t.Helper()
+	name := "idms_test_" + randomHex(t, 8)
+	administer(t, at, "CREATE DATABASE "+name+" TEMPLATE "+original)
+	t.Cleanup(func() { administer(t, at, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	return beside(t, at, name)
+}
+
+// server is the URL of a superuser's database.
+func server(t testing.TB) string {
+	t.Helper()
+	at := os.Getenv("IDMS_TEST_POSTGRES")
+	if at == "" {
 		missing(t, "a PostgreSQL server (IDMS_TEST_POSTGRES is not set)")
 	}
-	name := "idms_test_" + randomHex(t, 8)
-	// template0, because copying template1 fails while anybody is connected to it.
-	administer(t, server, "CREATE DATABASE "+name+" TEMPLATE template0")
-	t.Cleanup(func() { administer(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	return at
+}
 
-	address, err := url.Parse(server)
+// beside is the URL of another database of the same server.
+func beside(t testing.TB, at, name string) string {
+	t.Helper()
+	address, err := url.Parse(at)
 	if err != nil {
 		t.Fatalf("IDMS_TEST_POSTGRES is not a URL: %v", err)
 	}
@@ -288,14 +356,20 @@ func note(t testing.TB, list, part string) {
 	}
 }
 
-func administer(t testing.TB, server, statement string) {
+func connect(ctx context.Context, t testing.TB, at string) *pgx.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), databaseTimeout)
-	defer cancel()
-	connection, err := pgx.Connect(ctx, server)
+	connection, err := pgx.Connect(ctx, at)
 	if err != nil {
 		t.Fatalf("the PostgreSQL server of IDMS_TEST_POSTGRES does not answer: %v", err)
 	}
+	return connection
+}
+
+func administer(t testing.TB, at, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), databaseTimeout)
+	defer cancel()
+	connection := connect(ctx, t, at)
 	defer connection.Close(ctx)
 	if _, err := connection.Exec(ctx, statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
