@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/csv"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,22 +12,18 @@ import (
 	"idms/internal/ldapsync"
 	"idms/internal/roles"
 	"idms/internal/store"
+	"idms/test/program"
 )
 
 // syncedHouse has a record whose directory is nowhere: what is read comes from a
 // plan that is written down.
 func syncedHouse(t *testing.T) *house {
 	h := newHouse(t)
-	// An address that nobody answers at.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
+	nobody := program.FreeAddress(t)
 	was := h.ask(roles.Reader, "GET", "/records/acme", "").is(http.StatusOK)
 	h.ask(roles.Editor, "PUT", "/records/acme", edited(t, was.Body.String(), func(r map[string]any) {
 		r["association_type"] = "ldap"
-		r["directory"] = map[string]any{"preset": "openldap", "hosts": []string{listener.Addr().String()},
+		r["directory"] = map[string]any{"preset": "openldap", "hosts": []string{nobody},
 			"security": "insecure-plaintext", "bind_dn": "cn=reader,dc=example,dc=com", "base_dn": "dc=example,dc=com"}
 	}), "If-Match", was.etag()).is(http.StatusOK)
 	return h

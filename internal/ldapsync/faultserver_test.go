@@ -16,6 +16,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"idms/internal/ldapsync"
+	"idms/test/program"
 )
 
 // faulty is a directory in process that commits the faults which no real one
@@ -495,14 +496,10 @@ func TestTheDeadlineOfTheRunEndsItToo(t *testing.T) {
 }
 
 func TestTheNextHostIsAskedWhenOneCannotBeReached(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent.Close()
+	silent := program.FreeAddress(t)
 	f := &faulty{people: 25, groups: 1, pageSize: 10}
 	s := f.start(t)
-	s.Hosts = append([]string{silent.Addr().String()}, s.Hosts...)
+	s.Hosts = append([]string{silent}, s.Hosts...)
 	if snapshot := read(t, s, "secret"); snapshot.Host != f.address {
 		t.Errorf("answered by %s", snapshot.Host)
 	}

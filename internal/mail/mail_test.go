@@ -27,6 +27,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"idms/internal/fault"
+	"idms/test/program"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -241,12 +242,11 @@ func TestALetterThatCannotBeSentSaysWhyAndTellsNothing(t *testing.T) {
 	plain := startPost(t, settings{noTLS: true})
 	locked := startPost(t, settings{password: "crate anvil"})
 	picky := startPost(t, settings{refuse: hello.To})
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	_, nobody, _ := net.SplitHostPort(program.FreeAddress(t))
+	gone, err := strconv.Atoi(nobody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := silent.Addr().(*net.TCPAddr).Port
-	_ = silent.Close()
 	for _, tt := range []struct {
 		name, says string
 		config     Config
