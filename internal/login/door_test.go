@@ -310,7 +310,14 @@ func TestGuessesMadeAtOnceAreNotFree(t *testing.T) {
 		var all sync.WaitGroup
 		for range guesses {
 			all.Go(func() {
-				_, err := h.Knock(t.Context(), login.Knock{Username: "grace", Password: "wrong wrong wrong"})
+				guess := func() error {
+					_, err := h.Knock(t.Context(), login.Knock{Username: "grace", Password: "wrong wrong wrong"})
+					return err
+				}
+				err := guess()
+				for fault.KindOf(err) == fault.Upstream { // a busy machine had no place for it in time
+					err = guess()
+				}
 				if fault.KindOf(err) != fault.Denied {
 					t.Errorf("a guess: %v", err)
 				}
