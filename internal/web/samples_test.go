@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/labstack/echo/v4"
 	"golang.org/x/net/html"
 
 	"idms/internal/login"
@@ -84,6 +85,47 @@ func TestEverySampleStateIsAWholePage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rendered is a sample state as a page.
+func rendered(t *testing.T, site *Site, sample sample) *goquery.Document {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	if err := site.render(echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", nil), recorder), sample.Status, sample.Page); err != nil {
+		t.Fatal(err)
+	}
+	return documentOf(t, recorder.Body.String())
+}
+
+// sampled looks at every sample state.
+func sampled(t *testing.T, look func(*testing.T, *goquery.Document)) {
+	t.Helper()
+	site := &Site{Config: Config{PortalName: "Cloud portal"}}
+	for _, sample := range samples(site.frame, noon) {
+		t.Run(sample.Name, func(t *testing.T) { look(t, rendered(t, site, sample)) })
+	}
+}
+
+// References by which those who hear a page are led lead somewhere.
+func TestWhatAPageRefersToIsThere(t *testing.T) {
+	sampled(t, func(t *testing.T, page *goquery.Document) {
+		ids := map[string]bool{}
+		page.Find("[id]").Each(func(_ int, one *goquery.Selection) { ids[one.AttrOr("id", "")] = true })
+		for _, name := range []string{"for", "form", "list", "aria-describedby", "aria-labelledby", "aria-controls", "aria-details", "aria-errormessage", "data-copy"} {
+			page.Find("[" + name + "]").Each(func(_ int, one *goquery.Selection) {
+				for _, id := range strings.Fields(one.AttrOr(name, "")) {
+					if !ids[id] {
+						t.Errorf("%s=%q refers to nothing", name, id)
+					}
+				}
+			})
+		}
+		page.Find(`a[href^="#"]`).Each(func(_ int, link *goquery.Selection) {
+			if id := strings.TrimPrefix(link.AttrOr("href", ""), "#"); !ids[id] {
+				t.Errorf("the link %q leads to nothing on its page", readIn(link))
+			}
+		})
+	})
 }
 
 func TestTheListOfSamplesIsInDevelopmentOnly(t *testing.T) {
