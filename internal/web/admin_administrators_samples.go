@@ -44,7 +44,9 @@ func administratorsSamples(s sampling) []sample {
 	around := framed("Administrator", "administrators")
 	local := administratorPageOf(around, rita, []store.Membership{byHand}, "")
 	local.Mails = true
-	through := administratorPageOf(around, ada, []store.Membership{byRule}, "")
+	named := ada
+	named.Account.Profile.FirstName = sampleName
+	through := administratorPageOf(around, named, []store.Membership{byRule}, "")
 	last := administratorPageOf(around, grace, []store.Membership{byHand}, id)
 	last.Chosen = ""
 	last.Problems.Add("role", "After this, no owner of idms could log in any more: grace is the last owner who can log in. Make somebody else an owner first.")
@@ -69,14 +71,14 @@ func administratorsSamples(s sampling) []sample {
 		Address: "https://login.example.com/door/choose/" + strings.Repeat("k3v9q1x7", 5), Back: target{"All administrators", administratorsPath}}
 	mailed, lost := address, address
 	mailed.Mail, mailed.Made = "rita@acme.example", false
-	lost.NotSent = "The mail server smtp.example.com cannot be reached. Look at mail.host and mail.port."
+	lost.Username, lost.NotSent = sampleName, "The mail server smtp.example.com cannot be reached. Look at mail.host and mail.port."
 
 	exempt := adminExemptionsPage{adminFrame: framed("Exempt people", "administrators"), Nav: administratorsNav("exemptions"), exemptionForm: exemptionFormOf(nil, now)}
 	some := exempt
 	some.Enforced = true
 	for _, one := range []store.Exempted{
 		sampleExempted(id, "former-auditor", "The audit of last year", now.AddDate(-1, 0, 0), now.AddDate(0, -1, 0)),
-		sampleExempted(id, "eva", "The yearly audit; the firm has no login of ours", now, now.AddDate(0, 0, 3)),
+		sampleExempted(id, "ليلى", sampleName, now, now.AddDate(0, 0, 3)),
 		sampleExempted(id, strings.Repeat("unbroken", 12), strings.Repeat("because ", 60), now, now.AddDate(0, 9, 0)),
 	} {
 		some.List = append(some.List, exemptionRowOf(one, now))
@@ -94,6 +96,7 @@ func administratorsSamples(s sampling) []sample {
 	} {
 		tokenPage.List = append(tokenPage.List, tokenRowOf(one, now))
 	}
+	tokenPage.List[0].By = sampleName
 	tokenPage.Name = "Nightly Report"
 	tokenPage.Problems = tokens.Token{Name: tokenPage.Name, Role: roles.Reader, Expires: now.AddDate(2, 0, 0)}.Check(now)
 	revoke := adminRevokePage{adminFrame: framed("Revoke an API token", "tokens"), Token: tokenPage.List[0], Typed: "nightly"}
@@ -110,7 +113,7 @@ func administratorsSamples(s sampling) []sample {
 	enforced.MailServer, enforced.Sender = "smtp.example.com", "idms@example.com"
 	proved := settings
 	proved.Provider = proofRowOf(store.Proof{At: now, Test: true, Record: "acme", Who: "grace"})
-	proved.BackDoor = proofRowOf(store.Proof{At: now, Who: "grace"})
+	proved.BackDoor = proofRowOf(store.Proof{At: now, Who: sampleName})
 	proved.Fields = settingFields(config.Defaults(), nil)
 	proved.Fields[1].Value, proved.Fields[4].Value = "soon", "1d"
 	proved.Problems = fault.Problems{{Field: "session.length", Message: "Write a time with its unit, such as 30m, 12h or 90d."},

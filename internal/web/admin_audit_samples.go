@@ -33,7 +33,7 @@ func auditSamples(s sampling) []sample {
 		{At: now, Action: audit.RecordChanged, Who: "grace", Record: "acme", Reason: "the new pattern", Changes: []audit.Change{
 			{Field: "access_rules[cloud-admins].pattern", From: "^cloud$", To: "^cloud-admins$"}, {Field: "name", To: "Acme"}, {Field: "saml.audience", From: "urn:x"},
 			{Field: "saml.certificates[0]", From: strings.Repeat("MIIC8DCCAdigAwIBAgIQ", 9), To: strings.Repeat("MIIDBTCCAe2gAwIBAgIQ", 9)}}},
-		{At: now, Action: audit.MemberAdded, Who: "grace", User: id, Group: "platform"},
+		{At: now, Action: audit.MemberAdded, Who: "ليلى", User: id, Group: "platform", Reason: sampleName},
 		{At: now, Action: audit.LeftBehindRemoved, Who: "token: ci", Record: "acme", Group: "platform", Changes: []audit.Change{{Field: "members", From: "5000", To: "0"}}},
 		{At: now, Action: audit.LoginRefused, Record: "acme", Trace: "EAETGN8VW2", Code: trace.AudienceMismatch, Address: "2001:db8::7"},
 		{At: now, Action: audit.JobFailed, Alarm: true, Who: "system", Reason: strings.Repeat("unbroken", 30)},

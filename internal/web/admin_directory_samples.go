@@ -169,7 +169,7 @@ func directorySamples(s sampling) []sample {
 	tried.Trial.Results, failedTrial.Trial.Results = judged(nil, answers, someone, sales), judged(unreachable, silentHost)
 	noSecret := editPage(typedTrial, fault.Problems{{Field: trialPassword, Message: "Write the bind password again. The one that is kept goes to the server that is saved alone, and hosts, port, protection or the CA certificate are others here."}})
 
-	runs := adminRunsPage{adminFrame: framed("History", "records", roles.Reader), Nav: recordNav(roles.Reader, "acme", "directory"), Name: "Acme", URL: directoryPath("acme")}
+	runs := adminRunsPage{adminFrame: framed("History", "records", roles.Reader), Nav: recordNav(roles.Reader, "acme", "directory"), Name: sampleName, URL: directoryPath("acme")}
 	noRuns := runs
 	unchanged := run(store.RunUnchanged, map[ldapsync.Kind]int{})
 	for _, one := range []store.Run{failed, held, rehearsed, applied, unchanged} {
@@ -178,13 +178,13 @@ func directorySamples(s sampling) []sample {
 	password := adminBindPasswordPage{adminFrame: framed("Bind password", "records", roles.Editor), Nav: recordNav(roles.Editor, "acme", "directory"), Name: "Acme", URL: directoryPath("acme"),
 		Kept: true, BindDN: "idms@example.com", Server: "dc1.example.com, dc2.example.com"}
 	noPasswordGiven := password
-	noPasswordGiven.Kept, noPasswordGiven.Problems = false, fault.Problems{{Field: "password", Message: "Write the password. A directory would take an empty one for no password at all."}}
+	noPasswordGiven.Name, noPasswordGiven.Kept, noPasswordGiven.Problems = sampleName, false, fault.Problems{{Field: "password", Message: "Write the password. A directory would take an empty one for no password at all."}}
 
 	return []sample{
 		{"admin-directories", http.StatusOK, list(roles.Reader, rows, "", "")},
 		{"admin-directories-none", http.StatusOK, list(roles.Editor, nil, "", "")},
 		{"admin-directories-nothing-found", http.StatusOK, list(roles.Reader, rows, "nothing", dirHeld)},
-		{"admin-directory-not-described", http.StatusOK, overview(roles.Editor, directoryNow{record: idms.Connection{Key: "acme", Name: "Acme"}}, store.Job{})},
+		{"admin-directory-not-described", http.StatusOK, overview(roles.Editor, directoryNow{record: idms.Connection{Key: "acme", Name: sampleName}}, store.Job{})},
 		{"admin-directory-synced", http.StatusOK, overview(roles.Editor, directoryNow{standing: standing(applied, applied), job: job}, store.Job{})},
 		{"admin-directory-held", http.StatusOK, waiting},
 		{"admin-directory-failed-as-reader", http.StatusOK, overview(roles.Reader, directoryNow{standing: standing(failed, applied), job: job}, store.Job{})},
@@ -195,14 +195,14 @@ func directorySamples(s sampling) []sample {
 		{"admin-directory-test-person", http.StatusOK, person},
 		{"admin-directory-test-group", http.StatusOK, group},
 		{"admin-directory-edit", http.StatusOK, editPage(typed, nil)},
-		{"admin-directory-edit-new", http.StatusOK, adminDirectoryEditPageOf(framed("Settings", "records", roles.Editor), fresh, directoryTyped(ldapsync.Settings{Preset: ldapsync.OpenLDAP}, idms.ByRules), nil, false)},
+		{"admin-directory-edit-new", http.StatusOK, adminDirectoryEditPageOf(framed("Settings", "records", roles.Editor), renamed(fresh), directoryTyped(ldapsync.Settings{Preset: ldapsync.OpenLDAP}, idms.ByRules), nil, false)},
 		{"admin-directory-edit-tested", http.StatusOK, tried},
 		{"admin-directory-edit-test-failed", http.StatusOK, failedTrial},
 		{"admin-directory-edit-test-without-password", http.StatusUnprocessableEntity, noSecret},
 		{"admin-directory-edit-refused", http.StatusUnprocessableEntity, editPage(spoiled, append(problems, found...))},
 		{"admin-directory-password", http.StatusOK, password},
 		{"admin-directory-password-refused", http.StatusUnprocessableEntity, noPasswordGiven},
-		{"admin-directory-remove", http.StatusOK, adminRemovePageOf(framed("Take the directory away", "records", roles.Editor), whole, holds, true)},
+		{"admin-directory-remove", http.StatusOK, adminRemovePageOf(framed("Take the directory away", "records", roles.Editor), renamed(whole), holds, true)},
 		{"admin-directory-runs", http.StatusOK, runs},
 		{"admin-directory-runs-none", http.StatusOK, noRuns},
 		{"admin-directory-run-held", http.StatusOK, runPage(roles.Editor, held, standing(held, held), ldapsync.LineFilter{}, lines)},

@@ -20,7 +20,7 @@ func groupSamples(s sampling) []sample {
 	platform := groups.Group{Key: "platform", Name: "Platform team"}
 	owners := groups.Group{Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}
 	long := groups.Group{Key: strings.Repeat("department-", 5) + "of", Name: strings.Repeat("Abteilungsleiterversammlung", 5)}
-	arabic := groups.Group{Key: "support", Name: "فريق الدعم"}
+	arabic := groups.Group{Key: "support", Name: sampleName}
 	acme := store.Edition{Key: "acme", Name: "Acme", Version: 7, State: idms.Active}
 	listed := func(username, first, last string) store.Listed {
 		return store.Listed{Record: acme, Account: users.Account{ID: id, Profile: users.Profile{Username: username, Email: username + "@acme.example", FirstName: first, LastName: last}}}
@@ -60,7 +60,7 @@ func groupSamples(s sampling) []sample {
 	made.Problems = idms.CheckGroup(groups.Group{Key: made.Key})
 	edit := adminGroupEditPageOf(s.framed("Rename or delete", "groups", roles.Editor), long)
 	edit.groupRow.Members = 5120
-	pointed := adminGroupEditPageOf(s.framed("Rename or delete", "groups", roles.Editor), platform)
+	pointed := adminGroupEditPageOf(s.framed("Rename or delete", "groups", roles.Editor), arabic)
 	pointed.Rules = pointerRowsOf(pointers)
 	pointed.Problems = fault.Problems{{Field: "name", Message: `The group is called "Platform" now. Read it again, and make your change anew.`}}
 
@@ -73,7 +73,7 @@ func groupSamples(s sampling) []sample {
 	nobody.Query = "<b>nobody</b>"
 	nobody.Problems = fault.Problems{{Field: "q", Message: "Choose a person. This one is not here any more, or none was chosen."}}
 
-	left := []store.Left{{Group: long, Record: "acme", Rule: "heads", Members: 1}, {Group: owners, Record: "acme", Rule: "admins", Members: 2}, {Group: platform, Record: "globex", Rule: "platform", Members: 5000}}
+	left := []store.Left{{Group: arabic, Record: "acme", Rule: "heads", Members: 1}, {Group: owners, Record: "acme", Rule: "admins", Members: 2}, {Group: platform, Record: "globex", Rule: "platform", Members: 5000}}
 	all := adminLeftPageOf(s.framed("Left by deleted associations", "groups", roles.Editor), groups.Group{}, left)
 	one := adminLeftPageOf(s.framed("Left by deleted associations", "groups", roles.Editor), platform, left[2:])
 	one.showPeople(members[:2])
@@ -101,5 +101,6 @@ func groupSamples(s sampling) []sample {
 		{"admin-left-behind-group", http.StatusUnprocessableEntity, one},
 		{"admin-settle-remove", http.StatusOK, remove},
 		{"admin-settle-adopt", http.StatusConflict, adopted},
+		{"admin-settle-nothing", http.StatusOK, adminSettlePageOf(s.framed("Left by deleted associations", "groups", roles.Editor), platform, "remove", store.LeftChoice{Group: "platform"}, store.Settled{})},
 	}
 }

@@ -100,7 +100,7 @@ func loginsSamples(s sampling) []sample {
 		{"admin-logins-no-such-reference", http.StatusNotFound, wrongRef.withOptions()},
 		{"admin-login-unproved", http.StatusOK, explained(notMeant, "")},
 		{"admin-login-refused", http.StatusOK, explained(sampleLogin(now, "contractor"), "")},
-		{"admin-login-admitted", http.StatusOK, explained(sampleLogin(now, "employee"), "ada")},
+		{"admin-login-admitted", http.StatusOK, explained(sampleLogin(now, "employee"), "ليلى")},
 		{"admin-compare", http.StatusOK, compare(login.Compare(refused, &then, login.WithPerson, changed))},
 		{"admin-compare-unproved", http.StatusOK, compare(login.Compare(unproved, &then, login.WithRecord, changed[1:]))},
 		{"admin-compare-nothing", http.StatusOK, compare(login.Compare(refused, nil, login.WithPerson, nil))},

@@ -79,7 +79,7 @@ func actSamples(s sampling) []sample {
 	ada := store.Person{Account: users.Account{ID: id, State: users.Enabled, Profile: users.Profile{Username: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "Okafor"},
 		NameID: "ada@acme.example", Created: now.AddDate(-1, 0, 0), LastSeen: now.Add(-time.Minute)}, Record: acme,
 		Groups: []store.Membership{{Group: team, Sources: []groups.Source{byRule, byHand, bySync}}, {Group: groups.Group{Key: "staff", Name: "Staff"}, Sources: []groups.Source{bySync}}}}
-	grace := store.Person{Account: users.Account{ID: id, Profile: users.Profile{Username: sampleUsername, FirstName: "ليلى", LastName: "حداد"}}, Record: store.Edition{Key: idms.LocalKey, Name: "Local people"}}
+	grace := store.Person{Account: users.Account{ID: id, Profile: users.Profile{Username: sampleUsername, FirstName: "ليلى", LastName: sampleName}}, Record: store.Edition{Key: idms.LocalKey, Name: "Local people"}}
 	blocked := ada
 	blocked.Account.State = users.Blocked
 
@@ -107,19 +107,22 @@ func actSamples(s sampling) []sample {
 			{Group: "staff", GroupURL: below("groups", "staff"), What: "joins", Why: "the association staff, since groups has the value staff"}},
 		Sessions: []appliedSession{{exact(now.Add(-time.Hour)), console.Full.Label(), console.Restricted.Label()}, {exact(now.Add(-2 * time.Hour)), console.Restricted.Label(), "ends"}}}
 	apply := adminApplyPage{adminFrame: s.framed("Apply rules now", "people", roles.Editor), Possible: true, appliedPerson: applied, Seen: "x"}.about(ada)
-	old := adminApplyPage{adminFrame: s.framed("Apply rules now", "people", roles.Editor), Refusal: "Nothing is recorded of a login of ada. The rules act when they log in next."}.about(ada)
+	old := adminApplyPage{adminFrame: s.framed("Apply rules now", "people", roles.Editor), Refusal: "Nothing is recorded of a login of ada. The rules act when they log in next."}.about(grace)
 	all := adminApplyAllPage{adminFrame: s.framed("Apply rules now", "records", roles.Editor), Nav: recordNav(roles.Editor, "acme", "apply-rules"), Key: "acme", Name: "Acme", Version: 7,
 		Action: below("records", "acme") + "/apply-rules", Possible: true, Of: 10_000, Totals: login.ReappliedToAll{People: 10_000, Changed: 1, Unchanged: 9_000, Unknown: 999},
 		People: []appliedPerson{applied}}
 	part := all
-	part.Applying, part.After, part.Totals.People = true, id, 2_500
+	part.Name, part.Applying, part.After, part.Totals.People = sampleName, true, id, 2_500
 	applied.Login = below("logins", sampleRefused)
 	part.People = []appliedPerson{applied}
+
+	nothing := all
+	nothing.Totals, nothing.People = login.ReappliedToAll{People: 10_000, Unchanged: 10_000}, nil
 
 	return []sample{
 		{"admin-person-owned", http.StatusUnprocessableEntity, person},
 		{"admin-person-why", http.StatusOK, adminWhyPageOf(s.framed("Why Platform team", "people", roles.Editor), ada, team, []store.Reason{{Source: byRule}, {Source: byHand}, {Source: bySync, Run: id}}, &last)},
-		{"admin-person-why-not", http.StatusOK, adminWhyPageOf(s.framed("Why Nowhere", "people", roles.Reader), ada, groups.Group{Key: "nowhere", Name: "Nowhere"}, nil, nil)},
+		{"admin-person-why-not", http.StatusOK, adminWhyPageOf(s.framed("Why Nowhere", "people", roles.Reader), grace, groups.Group{Key: "nowhere", Name: "Nowhere"}, nil, nil)},
 		{"admin-person-block-refused", http.StatusConflict, last1},
 		{"admin-person-unblock", http.StatusOK, title(unblockPageOf(framed(), blocked))},
 		{"admin-person-erase", http.StatusUnprocessableEntity, erase},
@@ -128,5 +131,6 @@ func actSamples(s sampling) []sample {
 		{"admin-person-apply-nothing-recorded", http.StatusOK, old},
 		{"admin-record-apply", http.StatusOK, all},
 		{"admin-record-apply-part", http.StatusOK, part},
+		{"admin-record-apply-nothing", http.StatusOK, nothing},
 	}
 }

@@ -85,7 +85,7 @@ func recordSamples(s sampling) []sample {
 	whole := recordOf(acme, view, roles.Owner)
 	whole.Provider.Unknown, whole.Provider.Issuer = "", "https://idp.acme.example/metadata"
 	whole.Provider.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://idp.acme.example/sso"}, {Binding: saml.POST, URL: "https://idp.acme.example/sso"}}
-	refused := recordOf(acme, view, roles.Editor)
+	refused := recordOf(renamed(acme), view, roles.Editor)
 	refused.Problems = fault.Problems{{Message: "The address https://idp.acme.example/metadata did not answer within 10 seconds."}}
 	draft := idms.Record{Key: "globex", Name: long, State: idms.Draft, Version: 1}
 	bare := recordOf(draft, recordView{row: full.Records[1], now: now, sp: draft.SAML.SP("globex", "https://login.example.com", nil)}, roles.Reader)
@@ -98,11 +98,13 @@ func recordSamples(s sampling) []sample {
 	untested, wrongName, lastOwner := state(toActive, roles.Editor), state(toDeleted, roles.Owner), state(toDisabled, roles.Owner)
 	untested.Warnings = []recordWarning{{Field: "state", Message: "The record is switched on, and no test login of exactly this version has passed."}}
 	wrongName.Typed, wrongName.Reason, wrongName.Problems = "acne", "the contract ended", fault.Problems{{Field: "name", Message: "This is not the name of the record. Write Acme, or its key acme."}}
+	lastOwner.recordFrame = of(renamed(sampleRecord()), "", roles.Owner)
 	lastOwner.Hinders = []recordWarning{{Message: "This would leave no owner who can log in. The last one is grace."}}
 
 	// Its versions.
 	versions := versionsPageOf(of(acme, "versions", roles.Reader), []store.Version{{Number: 7, Author: "grace", Reason: "the new pattern of the cloud team", At: now},
-		{Number: 6, Author: "metadata refresh", Reason: "https://idp.acme.example/metadata", At: now.AddDate(0, -1, 0)}, {Number: 1, Author: "command line: root", At: now.AddDate(-1, 0, 0)}})
+		{Number: 6, Author: "ليلى", Reason: "https://idp.acme.example/metadata", At: now.AddDate(0, -1, 0)}, {Number: 1, Author: "command line: root", At: now.AddDate(-1, 0, 0)}})
+	noVersions := versionsPageOf(of(renamed(acme), "versions", roles.Reader), nil)
 	versions.paging = paging{Next: "/admin/records/acme/versions?cursor=x"}
 	changes := []audit.Change{{Field: "access_rules (order)", From: "staff, cloud-admins", To: "cloud-admins, staff"}, {Field: "access_rules[cloud-admins].pattern", From: "^cloud$", To: "^cloud-admins$"},
 		{Field: "associations[platform]", From: "", To: "{}"}, {Field: "button.label", To: "العربية"}, {Field: "saml.metadata certificates", From: digest(1), To: ""},
@@ -141,7 +143,7 @@ func recordSamples(s sampling) []sample {
 	tooSoon := keys(roles.Editor, signs, early)
 	tooSoon.Problems = fault.Problems{{Message: "The next key has been announced since 2026-03-01 11:00 UTC only."}}
 	untold := keys(roles.Reader)
-	untold.Theirs = nil
+	untold.recordFrame, untold.Theirs = of(renamed(acme), "certificates", roles.Reader), nil
 
 	examined := examinePageOf(of(acme, "", roles.Editor), []upkeep.Finding{
 		{Record: "acme", Check: "settings", Gravity: upkeep.Healthy, Say: "The record is active, and its settings are well."},
@@ -158,13 +160,14 @@ func recordSamples(s sampling) []sample {
 		{"admin-record", http.StatusOK, whole},
 		{"admin-record-not-read", http.StatusBadGateway, refused},
 		{"admin-record-draft-as-reader", http.StatusOK, bare},
-		{"admin-record-examine", http.StatusOK, adminExaminePage{recordFrame: of(acme, "", roles.Editor)}},
+		{"admin-record-examine", http.StatusOK, adminExaminePage{recordFrame: of(renamed(acme), "", roles.Editor)}},
 		{"admin-record-examined", http.StatusOK, examined},
 		{"admin-record-switch-on", http.StatusOK, untested},
 		{"admin-record-disable", http.StatusOK, state(toDisabled, roles.Editor)},
 		{"admin-record-disable-last-owner", http.StatusOK, lastOwner},
 		{"admin-record-delete", http.StatusUnprocessableEntity, wrongName},
 		{"admin-versions", http.StatusOK, versions},
+		{"admin-versions-none", http.StatusOK, noVersions},
 		{"admin-versions-compared", http.StatusOK, compare},
 		{"admin-versions-compared-odd", http.StatusUnprocessableEntity, odd},
 		{"admin-version", http.StatusOK, former},

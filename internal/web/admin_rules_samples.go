@@ -142,7 +142,7 @@ func rehearsalSamples(s sampling, before, after idms.Record) []sample {
 	first := pageOf(fresh, consequences{Version: 1, digest: "x", Warnings: fault.Problems{{Field: "access_rules", Message: "There are no access rules, so everyone who logs in has Full Access."}}})
 
 	theirs := before
-	theirs.Version, theirs.Name = before.Version+1, "Acme Incorporated"
+	theirs.Version, theirs.Name = before.Version+1, sampleName
 	theirs.Access = append([]console.Grant{}, before.Access...)
 	theirs.Access[0].Level = console.Full
 	changed, err := adminChangedPageOf(s.framed("Changed meanwhile", "records", roles.Editor), in, before, theirs,
@@ -158,7 +158,7 @@ func rehearsalSamples(s sampling, before, after idms.Record) []sample {
 	}
 	locked := stopped
 	locked.Problems, locked.Sentence = nil, "After this, no owner of idms could log in any more. Make somebody else an owner first."
-	locked.Owners = []ownerRow{{"ada", below("people", id), "acme", recordPage("acme")}}
+	locked.Owners = []ownerRow{{sampleName, below("people", id), "acme", recordPage("acme")}}
 	return []sample{
 		{"admin-rehearsal", http.StatusOK, whole},
 		{"admin-rehearsal-unconfirmed", http.StatusUnprocessableEntity, unconfirmed},

@@ -17,6 +17,11 @@ import (
 	"idms/internal/users"
 )
 
+// sampleName is written from right to left and is longer than a telephone is wide: "the
+// foundation of the regional hospitals and emergency services in the north, the south and the
+// east".
+const sampleName = "مؤسسة المستشفيات الإقليمية وخدمات الطوارئ في الشمال والجنوب والشرق"
+
 // sampleRecord has a rule of every kind.
 func sampleRecord() idms.Record {
 	rule := func(key, attribute, pattern string) rules.Rule {
@@ -42,6 +47,12 @@ func sampleRecord() idms.Record {
 			{Rule: rule("everyone", "@name_id", "."), Group: "everyone"},
 		},
 	}
+}
+
+// renamed is a record under the name that is hard to show.
+func renamed(record idms.Record) idms.Record {
+	record.Name = sampleName
+	return record
 }
 
 // sampleLogin is a login as the record above decides it.

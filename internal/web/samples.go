@@ -60,6 +60,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 			Sources: []string{fmt.Sprintf("by the rule team-%03d of initech, since 2026-03-01", i+1)},
 		}
 	}
+	crowd[499].Name = sampleName
 	ada := users.Profile{Username: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "Okafor"}
 	visitor := func(profile users.Profile, level console.Level, why string, groups []login.Group) login.Visitor {
 		return login.Visitor{
@@ -87,6 +88,8 @@ func samples(around func(title string) frame, now time.Time) []sample {
 	administrator := full
 	administrator.Local, administrator.Role = true, roles.Owner
 	atDoor, choosing := around("Administrators’ door"), around(chooseTitle)
+	named := atDoor
+	named.Portal = sampleName
 	who := around("Who you are here")
 	yours := around("Your groups")
 	refused := func(code trace.Code, purpose string) sample {
@@ -127,7 +130,7 @@ func samples(around func(title string) frame, now time.Time) []sample {
 		{"forgotten", http.StatusOK, forgottenPageOf(around(forgottenTitle), "", "")},
 		{"forgotten-asked", http.StatusOK, forgottenPageOf(around(forgottenTitle), notices["forgotten"], "")},
 		{"forgotten-too-often", http.StatusTooManyRequests, forgottenPageOf(around(forgottenTitle), "", tooForgetful)},
-		{"door-shut", http.StatusOK, doorPage{frame: atDoor, Shut: true}},
+		{"door-shut", http.StatusOK, doorPage{frame: named, Shut: true}},
 		{"door-refused", http.StatusForbidden, doorPage{frame: atDoor, Username: "ada", ReturnTo: "/groups",
 			Refusal: "This does not let you in. Look at username, password and code."}},
 		{"choose-first", http.StatusOK, choosePageOf(choosing, login.Invited{First: true}, users.Profile{}, nil)},

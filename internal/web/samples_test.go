@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/labstack/echo/v4"
@@ -105,6 +107,69 @@ func sampled(t *testing.T, look func(*testing.T, *goquery.Document)) {
 		t.Run(sample.Name, func(t *testing.T) { look(t, rendered(t, site, sample)) })
 	}
 }
+
+// What a page shows of names is seen with a name of a whole line and one that is written
+// from right to left, and each table also where there is nothing to fill it.
+func TestEveryPageHasASampleOfEachState(t *testing.T) {
+	site := &Site{Config: Config{PortalName: "Cloud portal"}}
+	type states struct {
+		samples                  int
+		named, long, rightToLeft bool
+		tables                   map[string]int // in how many samples each is
+	}
+	pages := map[string]*states{}
+	for name := range templates {
+		pages[name] = &states{tables: map[string]int{}}
+	}
+	for _, sample := range samples(site.frame, noon) {
+		of, page := pages[sample.Page.file()], rendered(t, site, sample)
+		of.samples++
+		page.Find("main bdi").Each(func(_ int, name *goquery.Selection) {
+			text := readIn(name)
+			if text == site.PortalName {
+				return // the same on every page
+			}
+			of.named = true
+			of.long = of.long || utf8.RuneCountInString(text) >= longName
+			of.rightToLeft = of.rightToLeft || strings.IndexFunc(text, isRightToLeft) >= 0
+		})
+		page.Find("main table").Each(func(_ int, table *goquery.Selection) {
+			section := table.Closest("section")
+			of.tables[section.AttrOr("aria-labelledby", section.AttrOr("aria-label", ""))+": "+readIn(table.Find("thead"))]++
+		})
+	}
+	for name, of := range pages {
+		switch {
+		case name == "samples.html": // the list of them
+		case of.samples == 0:
+			t.Errorf("%s has no sample", name)
+		case of.named && !of.long:
+			t.Errorf("%s has no sample with a long name", name)
+		}
+		if of.named && !of.rightToLeft {
+			t.Errorf("%s has no sample with a name from right to left", name)
+		}
+		for table, in := range of.tables {
+			if in == of.samples && !slices.Contains(neverEmpty, name+" "+table) {
+				t.Errorf("%s has no sample without the table %s", name, table)
+			}
+		}
+	}
+}
+
+// neverEmpty are tables that hold at least one row wherever they are.
+var neverEmpty = []string{
+	"admin_administrator.html role-heading: NameWhy",                                                // who is one has a role
+	"admin_administrators.html Who administers: UsernameRoleComes fromStateSecond factorLast login", // who looks is one
+	"admin_changed.html : VersionWhenByWhy", "admin_changed.html theirs: FieldFromTo",               // somebody changed something
+	"admin_record_certificates.html ours: What forEndsFilefrom today 1 year 2 years", // a record begins with a key
+	"security.html sessions: OpenedLast usedLevelAction",                             // who looks has one
+}
+
+// longName is how many characters take a whole line of a telephone, and more.
+const longName = 60
+
+func isRightToLeft(r rune) bool { return unicode.In(r, unicode.Arabic, unicode.Hebrew) }
 
 // References by which those who hear a page are led lead somewhere.
 func TestWhatAPageRefersToIsThere(t *testing.T) {

@@ -34,7 +34,7 @@ func securitySamples(around func(title string) frame, now time.Time) []sample {
 		Passkeys: []store.Passkey{
 			{ID: "1", Passkey: door.Passkey{Synced: true}, Host: "login.example.com", Name: "Telephone", Made: now.AddDate(0, -3, 0), Used: now.Add(-time.Hour)},
 			{ID: "2", Host: "login.example.com", Name: "مفتاح الأمان", Made: now.AddDate(0, 0, -2)},
-			{ID: "3", Host: "old-login-with-a-long-name.example.com", Name: strings.Repeat("Schlüsselbund", 4), Made: now.AddDate(-1, 0, 0), Used: now.AddDate(0, -2, 0)},
+			{ID: "3", Host: "old-login-with-a-long-name.example.com", Name: strings.Repeat("Schlüsselbund", 5), Made: now.AddDate(-1, 0, 0), Used: now.AddDate(0, -2, 0)},
 		}}
 	unproved := both
 	unproved.Proved, unproved.Sessions = false, bare.Sessions
@@ -50,7 +50,7 @@ func securitySamples(around func(title string) frame, now time.Time) []sample {
 		return page
 	}
 	wrong := append(door.CheckPasskeyName(" "), fault.Problem{Field: "chosen", Message: door.CheckPassword("short", "ada")[0].Message})
-	making := passkeyPage{frame: around("Make a passkey"), Making: true, Options: "{}", Name: "Telephone"}
+	making := passkeyPage{frame: around("Make a passkey"), Making: true, Options: "{}", Name: sampleName}
 	using := passkeyPage{frame: around("Use your passkey"), Options: "{}"}
 	after := using
 	after.AfterPassword, after.ReturnTo = true, "/groups"

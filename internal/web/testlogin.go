@@ -176,7 +176,7 @@ func testSamples(around func(string) frame) []sample {
 		page("passed", over(true)),
 		page("not-passed", over(false, mismatch, unknown)),
 		page("result-gone", func(p *testPage) { p.Begin, p.Ended, p.Passed = "", true, true }),
-		page("cut", func(p *testPage) { over(true)(p); p.Cut = true }),
+		page("cut", func(p *testPage) { over(true)(p); p.Record, p.Cut = sampleName, true }),
 		tested("passed", ""),
 		tested("not-passed", trace.NoAccess),
 	}
