@@ -45,6 +45,8 @@ func TestEverySampleStateIsReadableByEverybody(t *testing.T) {
 	tab.Open(t, base+"/dev/pages/admin-person")
 	wide := tables(t, tab)
 	tab.Size(t, 320, 640)
+	tab.Do(t, chromedp.Evaluate[chromedp.Void](`for (const cell of document.querySelectorAll("td[data-label]"))
+		if (!getComputedStyle(cell, "::before").content.startsWith(JSON.stringify(cell.dataset.label))) throw cell.dataset.label + " is not shown"`))
 	if narrow := tables(t, tab); !slices.Equal(narrow, wide) || !slices.Contains(wide, "columnheader Last used") {
 		t.Errorf("as cards the tables are heard as %q, want %q", narrow, wide)
 	}

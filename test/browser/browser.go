@@ -494,6 +494,12 @@ func (b *Browser) Violations(t testing.TB) []Violation {
 		`axe.run(document, {resultTypes: ["violations"], preload: {assets: ["media"]}}).then(result => result.violations)`, chromedp.EvalAwaitPromise))
 }
 
+// Unfold opens all that is folded in the page: nobody, axe-core neither, sees into it before.
+func (b *Browser) Unfold(t testing.TB) {
+	t.Helper()
+	run(t, b, chromedp.Evaluate[chromedp.Void](`for (const folded of document.querySelectorAll("details")) folded.open = true; void 0`))
+}
+
 // Readable opens a page, opens all that is folded in it, and looks at it in two views:
 // narrow and light, then wide and dark, or narrow and dark, then wide and light. Which of
 // the two a page gets its name says, the same every time: over many pages each is looked
@@ -511,7 +517,7 @@ func (b *Browser) Readable(t testing.TB, address, name string) {
 		b.Size(t, view.width, view.height)
 		if i == 0 { // the other view is the same page in another window
 			b.Open(t, address)
-			run(t, b, chromedp.Evaluate[chromedp.Void](`for (const folded of document.querySelectorAll("details")) folded.open = true; void 0`))
+			b.Unfold(t)
 		}
 		if wide := b.SidewaysScroll(t); wide > 0 {
 			t.Errorf("%s scrolls sideways by %d pixels at %d", name, wide, view.width)

@@ -24,6 +24,7 @@ var pages = map[string]string{
 		<body><main><h1>Sign in</h1><form action="/welcome"><label>Name <input name="name" value="old"></label> <button>Go on</button></form></main></body></html>`,
 	"/welcome":     `<!doctype html><html lang="en"><head><title>Welcome</title></head><body><main><h1>Welcome</h1><p id="who">`,
 	"/unlabelled":  `<!doctype html><html lang="en"><head><title>Form</title></head><body><main><h1>Form</h1><form><input name="name"></form></main></body></html>`,
+	"/folded":      `<!doctype html><html lang="en"><head><title>Folded</title></head><body><main><h1>Folded</h1><details><summary>More</summary><input name="name"></details></main></body></html>`,
 	"/wide":        `<!doctype html><html lang="en"><head><title>Wide</title></head><body><main><h1>Wide</h1><pre>` + strings.Repeat("wide", 200) + `</pre></main></body></html>`,
 	"/inline":      `<!doctype html><html lang="en"><head><title>Inline</title></head><body><main><h1 id="h">Before</h1><script>document.getElementById("h").textContent = "After"</script></main></body></html>`,
 	"/nonce":       `<!doctype html><html lang="en"><head><title>Nonce</title></head><body><main><h1 id="h">Before</h1><script nonce="n">document.getElementById("h").textContent = "After"</script></main></body></html>`,
@@ -76,6 +77,14 @@ func TestAPageIsSeenAsAPersonSeesIt(t *testing.T) {
 		b.Open(t, base+"/unlabelled")
 		violations := b.Violations(t)
 		if len(violations) != 1 || violations[0].ID != "label" || len(violations[0].Nodes) != 1 {
+			t.Errorf("got %v, want the rule named label, once", violations)
+		}
+	})
+	t.Run("what is folded is looked at once it is open", func(t *testing.T) {
+		b.Open(t, base+"/folded")
+		b.Accessible(t)
+		b.Unfold(t)
+		if violations := b.Violations(t); len(violations) != 1 || violations[0].ID != "label" {
 			t.Errorf("got %v, want the rule named label, once", violations)
 		}
 	})
