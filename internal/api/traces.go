@@ -45,19 +45,20 @@ type TraceSummary struct {
 	Admitted bool       `json:"admitted"`
 	Code     trace.Code `json:"code" doc:"why it was refused; empty when admitted"`
 	User     string     `json:"user" doc:"account; empty when nobody is known by it"`
+	Username string     `json:"username,omitempty" doc:"of somebody who was refused and had no account, as a response that was proved said it"`
 	Test     bool       `json:"test" doc:"a test login, which let nobody in; code is empty when it passed"`
 }
 
 // TraceSummaryOf writes down a login of a list.
 func TraceSummaryOf(t store.Trace) TraceSummary {
-	return TraceSummary{t.Ref, t.Record, t.Version, t.At, t.Verified, t.Admitted, t.Code, t.UserID, t.Test}
+	return TraceSummary{t.Ref, t.Record, t.Version, t.At, t.Verified, t.Admitted, t.Code, t.UserID, t.Username, t.Test}
 }
 
 func (a *API) listTraces(ctx context.Context, in *struct {
 	Paged
 	Record  string    `query:"record" maxLength:"63" doc:"Only logins through this record."`
 	User    string    `query:"user" maxLength:"36" doc:"Only logins of this account."`
-	Name    string    `query:"username" maxLength:"1024" doc:"Only logins of people by this username, case aside, through whatever record."`
+	Name    string    `query:"username" maxLength:"1024" doc:"Only logins of this username, whole and case aside, through whatever record: those of who was refused and had no account included, when the response was proved."`
 	Outcome string    `query:"outcome" enum:"admitted,refused" doc:"Only logins that ended so."`
 	Code    string    `query:"code" maxLength:"63" doc:"Only logins refused for this reason."`
 	From    time.Time `query:"from" doc:"Only logins from this instant on."`

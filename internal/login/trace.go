@@ -76,6 +76,7 @@ func (a *attempt) trace(decision idms.Decision, would ...groups.Change) store.Tr
 			kept.Code = decision.Code
 		}
 		doc.Decision = documentOf(decision)
+		kept.Username = decision.Profile.Username // kept of who was refused without an account alone
 	}
 	kept.Document = packTrace(doc)
 	if a.record.SAML.KeepResponsesUntil.After(a.now) {
@@ -165,6 +166,9 @@ func (f *Flow) Trace(ctx context.Context, ref string) (Trace, error) {
 		Admitted: d.Admitted, Code: d.Code, Steps: d.Steps, Profile: d.Profile, CreatesUser: d.CreatesUser,
 		Level: d.Level, Changes: d.Changes, Groups: d.Groups, Console: d.Console, Facts: d.Facts,
 	}
+	if kept.Verified && !kept.Admitted && !kept.Test && kept.UserID == "" { // also when an older release wrote it
+		told.Username = d.Profile.Username
+	}
 	for _, part := range []struct {
 		packed []byte
 		into   *[]rules.Finding
@@ -191,7 +195,11 @@ func (t Trace) Print(w io.Writer) error {
 	var text strings.Builder
 	what, how := t.heading()
 	fmt.Fprintf(&text, "%s %s, %s, %s\n", what, t.Ref, t.At.Format(time.RFC3339), how)
-	fmt.Fprintf(&text, "Record %s, version %d; purpose: %s\n\nVerification:\n", t.Record, t.Version, t.Purpose)
+	fmt.Fprintf(&text, "Record %s, version %d; purpose: %s\n", t.Record, t.Version, t.Purpose)
+	if t.Username != "" {
+		fmt.Fprintf(&text, "Person: %q, who had no account here\n", t.Username)
+	}
+	text.WriteString("\nVerification:\n")
 	for _, step := range t.Protocol {
 		idms.PrintStep(&text, step)
 	}

@@ -52,7 +52,7 @@ func (s *Store) ErasePerson(ctx context.Context, userID string, how Erasure, by 
 			return fault.New(fault.Invalid, "This is not the username of the person. Type it exactly, capital and small letters too.")
 		}
 		err = tx.keepingAnOwner(func() error {
-			gone, err = tx.erase(account.ID, record, by)
+			gone, err = tx.erase(account.ID, account.Username, record, by)
 			return err
 		})
 		if err == nil && how.DryRun {
@@ -66,18 +66,16 @@ func (s *Store) ErasePerson(ctx context.Context, userID string, how Erasure, by 
 	return gone, nil
 }
 
-func (tx *Tx) erase(userID, record string, by Author) (gone Erased, err error) {
+func (tx *Tx) erase(userID, username, record string, by Author) (gone Erased, err error) {
 	if gone.Sessions, err = endSessions(tx.db, "user_id = ?", userID); err != nil {
 		return gone, err
 	}
 	if gone.Memberships, err = tx.count("SELECT count(DISTINCT group_key) FROM membership_sources WHERE user_id = ?", userID); err != nil {
 		return gone, err
 	}
-	traces := tx.db.Exec("DELETE FROM traces WHERE user_id = ? AND user_id <> ''", userID) // and their responses
-	if traces.Error != nil {
-		return gone, wrap(traces.Error, "erase the traces of a person")
+	if gone.Traces, err = tx.eraseTraces(userID, username, record); err != nil {
+		return gone, err
 	}
-	gone.Traces = int(traces.RowsAffected)
 	if err := tx.db.Delete(&oneTimeRow{}, "user_id = ?", userID).Error; err != nil {
 		return gone, wrap(err, "forget one-time addresses")
 	}
@@ -93,6 +91,25 @@ func (tx *Tx) erase(userID, record string, by Author) (gone Erased, err error) {
 			{Field: "memberships", From: strconv.Itoa(gone.Memberships), To: "0"},
 			{Field: "traces", From: strconv.Itoa(gone.Traces), To: "0"},
 		}})
+}
+
+// eraseTraces takes the logins of a person away with their responses: also those that
+// were refused under this username before there was an account.
+func (tx *Tx) eraseTraces(userID, username, record string) (gone int, err error) {
+	for _, which := range []struct {
+		where string
+		args  []any
+	}{
+		{"user_id = ? AND user_id <> ''", []any{userID}},
+		{"name_hash = ? AND name_hash IS NOT NULL AND record_key = ?", []any{tx.store.nameHash(username), record}},
+	} {
+		done := tx.db.Exec("DELETE FROM traces WHERE "+which.where, which.args...)
+		if done.Error != nil {
+			return gone, wrap(done.Error, "erase the traces of a person")
+		}
+		gone += int(done.RowsAffected)
+	}
+	return gone, nil
 }
 
 // unname takes out of the events about a person where their browser was and what

@@ -1,14 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"gorm.io/gorm"
 
 	"idms/internal/console"
 	"idms/internal/fault"
@@ -483,7 +487,7 @@ type TraceFilter struct {
 	Code     trace.Code
 	From, To time.Time // of the login: from this instant on, and before that one
 
-	Username string // exactly, case aside, of whatever record
+	Username string // whole, case aside, of whatever record; who was refused without an account included
 	Oldest   bool   // first, and not the newest
 }
 
@@ -507,7 +511,7 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 		order, behind = "at, ref", "(at, ref) > (?, ?)"
 	}
 	query := s.read.WithContext(ctx).
-		Select("ref", "record_key", "record_version", "at", "verified", "admitted", "code", "user_id", "test").
+		Select("ref", "record_key", "record_version", "at", "verified", "admitted", "code", "user_id", "test", "name_sealed").
 		Order(order).Limit(limit + 1)
 	if cursor != "" {
 		place, err := placeOf(cursor, 2)
@@ -519,13 +523,6 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 			return nil, "", errNoSuchPage
 		}
 		query = query.Where(behind, at, place[1])
-	}
-	if filter.Username != "" {
-		ids, err := s.called(ctx, filter.Username)
-		if err != nil || len(ids) == 0 {
-			return nil, "", err
-		}
-		query = query.Where("user_id IN ? AND user_id <> ''", ids)
 	}
 	if filter.Record != "" {
 		if !idms.IsKey(filter.Record) {
@@ -564,18 +561,51 @@ func (s *Store) Traces(ctx context.Context, filter TraceFilter, cursor string, l
 	if !filter.To.IsZero() {
 		query = query.Where("at < ?", micros(filter.To))
 	}
-	var rows []traceRow
-	if err := query.Find(&rows).Error; err != nil {
-		return nil, "", wrap(err, "list traces")
+	rows, err := s.tracesOf(ctx, query, filter, limit)
+	if err != nil {
+		return nil, "", err
 	}
 	rows, next = page(rows, limit, func(last traceRow) string { return cursorOf(strconv.FormatInt(last.At, 10), last.Ref) })
 	for _, row := range rows {
-		list = append(list, Trace{
-			Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
-			Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID, Test: row.Test,
-		})
+		one, err := s.trace(row)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, one)
 	}
 	return list, next, nil
+}
+
+// tracesOf runs the query, for everybody or for those of one username: the accounts of
+// it, and who was refused without one. Each of the two is an index of its own in the
+// order of the list; asked together, planners read all traces.
+func (s *Store) tracesOf(ctx context.Context, query *gorm.DB, filter TraceFilter, limit int) ([]traceRow, error) {
+	var rows []traceRow
+	if filter.Username == "" {
+		return rows, wrap(query.Find(&rows).Error, "list traces")
+	}
+	ids, err := s.called(ctx, filter.Username)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > 0 {
+		if err := query.Session(&gorm.Session{}).Where("user_id IN ? AND user_id <> ''", ids).Find(&rows).Error; err != nil {
+			return nil, wrap(err, "list traces")
+		}
+	}
+	var named []traceRow
+	err = query.Session(&gorm.Session{}).Where("name_hash = ? AND name_hash IS NOT NULL", s.nameHash(filter.Username)).Find(&named).Error
+	if err != nil {
+		return nil, wrap(err, "list traces")
+	}
+	rows = append(rows, named...)
+	slices.SortFunc(rows, func(a, b traceRow) int {
+		if filter.Oldest {
+			a, b = b, a
+		}
+		return cmp.Or(cmp.Compare(b.At, a.At), strings.Compare(b.Ref, a.Ref))
+	})
+	return rows[:min(len(rows), limit+1)], nil
 }
 
 // BeforeVersion is the cursor of [Store.VersionsPage] for the versions before one.

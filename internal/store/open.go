@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -163,6 +164,9 @@ func (s *Store) begin(ctx context.Context, now time.Time) error {
 	if err := s.checkKeyset(ctx); err != nil {
 		return err
 	}
+	if err := s.readNameKey(ctx); err != nil {
+		return err
+	}
 	return wrap(s.ensureBuiltIn(ctx, now), "make the built-in record and groups")
 }
 
@@ -211,6 +215,28 @@ func (s *Store) checkKeyset(ctx context.Context) error {
 			s.box.Source()))
 	}
 	return nil
+}
+
+// readNameKey reads the key under which traces are found by name, and makes it on the
+// first start that needs it. It stays when keys are rotated: what was written under it
+// would be found no more.
+func (s *Store) readNameKey(ctx context.Context) error {
+	place := []byte("meta/names")
+	kept := metaRow{Name: "names"}
+	err := s.write.WithContext(ctx).Take(&kept).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		s.nameKey = make([]byte, sha256.Size)
+		rand.Read(s.nameKey) // never fails: crypto/rand ends the program instead
+		if kept.Sealed, err = s.box.Seal(s.nameKey, place); err != nil {
+			return wrap(err, "make the key of names")
+		}
+		return wrap(s.write.WithContext(ctx).Create(&kept).Error, "make the key of names")
+	}
+	if err != nil {
+		return wrap(err, "read the key of names")
+	}
+	s.nameKey, err = s.box.Unseal(kept.Sealed, place)
+	return wrap(err, "read the key of names")
 }
 
 type metaRow struct {

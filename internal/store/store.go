@@ -68,6 +68,7 @@ type Store struct {
 	file        *openFile     // of SQLite
 
 	box       *secret.Box
+	nameKey   []byte // of the names in traces
 	log       *slog.Logger
 	retention Retention
 	fixed     []string

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"runtime"
@@ -15,6 +17,7 @@ import (
 
 	"idms/internal/fault"
 	"idms/internal/trace"
+	"idms/internal/users"
 )
 
 // Trace is a kept explanation of one login (S61). Everything but the document
@@ -31,6 +34,7 @@ type Trace struct {
 	UserID   string     // "" when nobody is known by it
 	Test     bool       // of a test login, which is no login: Admitted is false then, and UserID is ""
 	Document []byte     // at most MaxTrace bytes
+	Username string     // as a proved response said it, of somebody refused who had no account; "" of everybody else
 	Response string     // as posted, when the record keeps it; written and never read back with the trace
 }
 
@@ -48,11 +52,46 @@ type traceRow struct {
 	UserID        string
 	Sealed        []byte
 	Test          bool
+	NameHash      []byte // NULL: nobody is named
+	NameSealed    []byte
 }
 
 func (traceRow) TableName() string { return "traces" }
 
 func (row traceRow) place() []byte { return []byte("traces/" + row.Ref) }
+
+func (row traceRow) namePlace() []byte { return []byte("traces/name/" + row.Ref) }
+
+// named is true when a trace is found by the username in it: of somebody who was
+// refused and has no account, when the response was proved. Anybody can claim a name
+// in what is not proved, a test is no login, and accounts are found by themselves.
+func (t Trace) named() bool {
+	return t.Verified && !t.Admitted && !t.Test && t.UserID == "" && t.Username != ""
+}
+
+// nameHash is what a username is found by in traces: as it is compared (S40).
+func (s *Store) nameHash(username string) []byte {
+	mac := hmac.New(sha256.New, s.nameKey)
+	mac.Write([]byte(users.Fold(username)))
+	return mac.Sum(nil)
+}
+
+// trace is a row without its document.
+func (s *Store) trace(row traceRow) (Trace, error) {
+	t := Trace{
+		Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
+		Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID, Test: row.Test,
+	}
+	if row.NameSealed == nil {
+		return t, nil
+	}
+	name, err := s.box.Unseal(row.NameSealed, row.namePlace())
+	if err != nil {
+		return t, fmt.Errorf("store: the name in trace %s: %w", row.Ref, err)
+	}
+	t.Username = string(name)
+	return t, nil
+}
 
 // crockford is Crockford's base 32: no letter that looks or sounds like a digit.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -113,6 +152,10 @@ func (s *Store) saveTrace(db *gorm.DB, t Trace) error {
 	if err == nil {
 		row.Sealed, err = s.box.Seal(packed, row.place())
 	}
+	if err == nil && t.named() {
+		row.NameHash = s.nameHash(t.Username)
+		row.NameSealed, err = s.box.Seal([]byte(t.Username), row.namePlace())
+	}
 	if err != nil {
 		return wrap(err, "seal a trace")
 	}
@@ -129,11 +172,11 @@ func (s *Store) Trace(ctx context.Context, ref string) (Trace, error) {
 		return Trace{}, fault.New(fault.NotFound, "%q is not a reference. It has ten letters and digits, and stands on the page that refuses a login. What other pages show, sixteen small letters and digits, is an id in the log.", ref)
 	}
 	var row traceRow
-	found := s.read.WithContext(ctx).Limit(1).Find(&row, "ref = ?", parsed)
-	if found.Error != nil {
-		return Trace{}, wrap(found.Error, "find a trace")
+	done := s.read.WithContext(ctx).Limit(1).Find(&row, "ref = ?", parsed)
+	if done.Error != nil {
+		return Trace{}, wrap(done.Error, "find a trace")
 	}
-	if found.RowsAffected == 0 {
+	if done.RowsAffected == 0 {
 		return Trace{}, fault.New(fault.NotFound, "There is no trace %s. Traces are kept for a set time.", parsed)
 	}
 	packed, err := s.box.Unseal(row.Sealed, row.place())
@@ -144,11 +187,9 @@ func (s *Store) Trace(ctx context.Context, ref string) (Trace, error) {
 	if err != nil {
 		return Trace{}, fmt.Errorf("store: trace %s: %w", parsed, err)
 	}
-	return Trace{
-		Ref: row.Ref, Record: row.RecordKey, Version: row.RecordVersion, At: instant(row.At),
-		Verified: row.Verified, Admitted: row.Admitted, Code: trace.Code(row.Code), UserID: row.UserID, Test: row.Test,
-		Document: document,
-	}, nil
+	found, err := s.trace(row)
+	found.Document = document
+	return found, err
 }
 
 // packers are kept, because a new one costs more than what it packs: 700 KB, a

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -72,6 +73,88 @@ func TestWhatATraceHoldsOfAPersonIsSealedInItsRow(t *testing.T) {
 		must(t, s.write.Exec("UPDATE traces SET sealed = ? WHERE ref = ?", sealed, two.Ref).Error)
 		if _, err := s.Trace(ctx, two.Ref); !errors.Is(err, secret.ErrSealed) {
 			t.Errorf("a document moved to another row opens (%v)", err)
+		}
+	})
+}
+
+func TestWhoWasRefusedWithoutAnAccountIsFoundByNameS61(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		acme := newRecord(t, s, "acme", "platform")
+		dora := Trace{Ref: "0000000001", Record: "acme", Version: 1, At: noon, Verified: true, Code: trace.ValidationFailed, Username: "Dora"}
+		for i, change := range []func(*Trace){
+			func(*Trace) {},
+			func(t *Trace) { t.At = noon.Add(2 * time.Minute); t.Record = "corp" },
+			func(t *Trace) { t.Verified = false }, // anybody can say so
+			func(t *Trace) { t.Test = true },
+			func(t *Trace) { t.Username = "" },
+			func(t *Trace) { t.Username = "doran" },
+			func(t *Trace) { t.UserID = NewID() }, // whose name stands with the account
+		} {
+			one := dora
+			change(&one)
+			one.Ref = fmt.Sprintf("%010d", i+1)
+			must(t, s.SaveTrace(ctx, one))
+		}
+		if got, err := s.Trace(ctx, dora.Ref); err != nil || got.Username != "Dora" {
+			t.Errorf("her login is of %q (%v)", got.Username, err)
+		}
+		if n := count(t, s, "traces WHERE name_hash IS NOT NULL OR name_sealed IS NOT NULL"); n != 3 {
+			t.Errorf("%d traces have a name, want those of three refused strangers", n)
+		}
+		var sealed, hash []byte
+		must(t, s.read.Raw("SELECT name_sealed, name_hash FROM traces WHERE ref = ?", dora.Ref).Row().Scan(&sealed, &hash))
+		plain := sha256.Sum256([]byte("dora"))
+		if bytes.Contains(bytes.ToLower(append(sealed, hash...)), []byte("dora")) || bytes.Equal(hash, plain[:]) {
+			t.Error("whoever reads the database reads the name, or can try names")
+		}
+
+		// She has come through another record meanwhile.
+		account := loggedIn(t, s, acme, "dora", "platform").account
+		must(t, s.SaveTrace(ctx, Trace{Ref: "0000000009", Record: "acme", At: noon.Add(time.Minute), Verified: true, Admitted: true, UserID: account.ID}))
+		found := func(filter TraceFilter) string {
+			return pages(t, func(cursor string) ([]Trace, string, error) { return s.Traces(ctx, filter, cursor, 1) },
+				func(one Trace) string { return strings.TrimLeft(one.Ref, "0") + one.Username })
+		}
+		for _, tt := range []struct {
+			filter TraceFilter
+			want   string
+		}{
+			{TraceFilter{Username: "dORA"}, "2Dora 9 1Dora"},
+			{TraceFilter{Username: "dora", Oldest: true}, "1Dora 9 2Dora"},
+			{TraceFilter{Username: "dora", Record: "acme"}, "9 1Dora"},
+			{TraceFilter{Username: "dora", Outcome: Refused, From: noon.Add(time.Minute)}, "2Dora"},
+			{TraceFilter{Username: "doran"}, "6doran"},
+			{TraceFilter{Username: "dor"}, ""},
+			{TraceFilter{Username: "d\x00ora"}, ""},
+		} {
+			if got := found(tt.filter); got != tt.want {
+				t.Errorf("%+v finds %q, want %q", tt.filter, got, tt.want)
+			}
+		}
+
+		// Erased, she is named in no trace of the record; another record's is another
+		// person's (S40).
+		if _, err := s.ErasePerson(ctx, account.ID, "dora", owner); err != nil {
+			t.Fatal(err)
+		}
+		if got := found(TraceFilter{Username: "dora"}); got != "2Dora" {
+			t.Errorf("after she is erased: %q", got)
+		}
+	})
+}
+
+func TestNamesInTracesAreFoundAfterAnotherStart(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		must(t, s.SaveTrace(ctx, Trace{Ref: "0000000001", Record: "acme", At: noon, Verified: true, Username: "dora"}))
+		former := s.nameKey
+		s.nameKey = nil
+		must(t, s.readNameKey(ctx))
+		if len(former) == 0 || !bytes.Equal(s.nameKey, former) {
+			t.Error("the key of names is another one after a start")
+		}
+		list, _, err := s.Traces(ctx, TraceFilter{Username: "dora"}, "", 10)
+		if err != nil || len(list) != 1 {
+			t.Errorf("%d logins (%v)", len(list), err)
 		}
 	})
 }

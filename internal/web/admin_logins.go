@@ -47,8 +47,14 @@ type loginRow struct {
 	Outcome           badge
 	Code              string
 	Person, PersonURL string
+	Stranger          string // username of who was refused and had no account, as a proved response said it
 	Record, RecordURL string
 	Reference, URL    string // URL is "" for who may not see what came
+}
+
+// PeopleURL looks for a part of the name among people.
+func (p adminLoginsPage) PeopleURL() string {
+	return addressOf(adminPath+"/people", url.Values{"q": {p.Filter.Name}})
 }
 
 func (adminLoginsPage) file() string { return "admin_logins.html" }
@@ -147,7 +153,7 @@ func (s *Site) loginRows(ctx context.Context, list []store.Trace, edits bool) ([
 }
 
 func loginRowOf(one store.Trace, username string, edits bool) loginRow {
-	row := loginRow{At: exact(one.At), Outcome: outcomeOf(one), Code: string(one.Code), Person: "nobody is known by it",
+	row := loginRow{At: exact(one.At), Outcome: outcomeOf(one), Code: string(one.Code), Person: "nobody is known by it", Stranger: one.Username,
 		Record: one.Record, RecordURL: recordPage(one.Record), Reference: one.Ref}
 	switch {
 	case username != "":

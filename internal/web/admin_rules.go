@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -217,6 +218,12 @@ func (s *Site) adminEditRules(c echo.Context, who login.Visitor) error {
 			return s.showRules(c, who, http.StatusUnprocessableEntity, in, d)
 		}
 	}
+	if do == "page" && isRuleList(list) {
+		in.Pages[list] = max(0, numberIn(rest))
+	}
+	if (do == "" || do == "page") && in.untouched(d) {
+		return see(c, in.address(d.base.Key, list))
+	}
 	switch do {
 	case "save":
 		return s.saveRules(c, who, in, d)
@@ -236,10 +243,6 @@ func (s *Site) adminEditRules(c echo.Context, who login.Visitor) error {
 		if isRuleList(list) {
 			in.Bulk = bulkRules{List: list}
 		}
-	case "page":
-		if isRuleList(list) {
-			in.Pages[list] = max(0, numberIn(rest))
-		}
 	case "remove", "switch", "up", "down":
 		in.change(d, do, list, rest)
 	}
@@ -247,6 +250,29 @@ func (s *Site) adminEditRules(c echo.Context, who login.Visitor) error {
 		return err
 	}
 	return s.showRules(c, who, http.StatusOK, in, d)
+}
+
+// untouched is true of a form that holds nothing but what is looked for, which an
+// address holds as well.
+func (in *rulesForm) untouched(d draft) bool {
+	return len(in.Edits) == 0 && in.Open.List == "" && in.Bulk.List == "" && in.Reason == "" && in.Pasted == "" && in.Person == "" &&
+		(d.record.Association == idms.FromDirectory) == (d.base.Association == idms.FromDirectory)
+}
+
+// address is that of the rules as they are looked at, to be sent to a colleague; list
+// is where the page begins, "" for its top.
+func (in *rulesForm) address(key, list string) string {
+	query := url.Values{"q": {in.Query}}
+	for _, one := range editedLists {
+		if page := in.Pages[one]; page > 0 {
+			query.Set("page."+one, strconv.Itoa(page))
+		}
+	}
+	address := addressOf(below("records", key)+"/rules", query)
+	if isRuleList(list) {
+		address += "#" + list
+	}
+	return address
 }
 
 // keeps is true of buttons after which what was open is in its list.
