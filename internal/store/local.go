@@ -521,13 +521,18 @@ type Exempted struct {
 
 // Exemptions are all of them, the first to end first.
 func (s *Store) Exemptions(ctx context.Context) ([]Exempted, error) {
+	return s.exempted(ctx, " ORDER BY e.ends, u.id")
+}
+
+// exempted are those that a condition and an order choose.
+func (s *Store) exempted(ctx context.Context, which string, args ...any) ([]Exempted, error) {
 	var rows []struct {
 		User      userRow      `gorm:"embedded;embeddedPrefix:u_"`
 		Record    recordRow    `gorm:"embedded;embeddedPrefix:r_"`
 		Exemption exemptionRow `gorm:"embedded;embeddedPrefix:e_"`
 	}
-	err := s.read.WithContext(ctx).Raw(`SELECT ` + userColumns + `, ` + recordColumns + `, ` + columns("e", "user_id", "reason", "granted_by", "granted", "ends") + `
-		FROM exemptions e JOIN users u ON u.id = e.user_id JOIN records r ON r.id = u.record_id ORDER BY e_ends, u_id`).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw(`SELECT `+userColumns+`, `+recordColumns+`, `+columns("e", "user_id", "reason", "granted_by", "granted", "ends")+`
+		FROM exemptions e JOIN users u ON u.id = e.user_id JOIN records r ON r.id = u.record_id`+which, args...).Scan(&rows).Error
 	list := make([]Exempted, len(rows))
 	for i, row := range rows {
 		list[i] = Exempted{Listed{row.User.account(), row.Record.edition()}, row.Exemption.exemption()}
@@ -568,7 +573,7 @@ type Administrator struct {
 
 // Administrators are all people with a role, owners first, then by username.
 func (s *Store) Administrators(ctx context.Context) ([]Administrator, error) {
-	return s.administrators(ctx, "")
+	return s.administrators(ctx)
 }
 
 // Administrator is one person as an administrator; without a role it is roles.None.
@@ -594,8 +599,8 @@ func (s *Store) Administrator(ctx context.Context, userID string) (Administrator
 	return one, err
 }
 
-// administrators are those, or one of them.
-func (s *Store) administrators(ctx context.Context, userID string) ([]Administrator, error) {
+// administrators are those, or some of them by account.
+func (s *Store) administrators(ctx context.Context, some ...string) ([]Administrator, error) {
 	var rows []struct {
 		User          userRow `gorm:"embedded;embeddedPrefix:u_"`
 		Record        string
@@ -607,8 +612,8 @@ func (s *Store) administrators(ctx context.Context, userID string) ([]Administra
 		Address       int64
 	}
 	which, args := "", []any{micros(s.clock()), roles.Groups()}
-	if userID != "" {
-		which, args = " AND u.id = ?", append(args, userID)
+	if len(some) > 0 {
+		which, args = " AND u.id IN ?", append(args, some)
 	}
 	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key, m.kind,
 			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS authenticator,

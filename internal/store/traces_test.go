@@ -134,7 +134,7 @@ func TestWhoWasRefusedWithoutAnAccountIsFoundByNameS61(t *testing.T) {
 
 		// Erased, she is named in no trace of the record; another record's is another
 		// person's (S40).
-		if _, err := s.ErasePerson(ctx, account.ID, "dora", owner); err != nil {
+		if _, err := s.ErasePerson(ctx, account.ID, Erasure{Username: "dora"}, owner); err != nil {
 			t.Fatal(err)
 		}
 		if got := found(TraceFilter{Username: "dora"}); got != "2Dora" {

@@ -98,14 +98,8 @@ func (s *Site) settingsPage(c echo.Context, who login.Visitor) (adminSettingsPag
 		return page, err
 	}
 	page.Provider, page.BackDoor = proofRowOf(proofs.Provider), proofRowOf(proofs.BackDoor)
-	exempt, err := s.Flow.Store.Exemptions(ctx)
-	if err != nil {
+	if page.Exempt, err = s.Flow.Store.RunningExemptions(ctx, now); err != nil {
 		return page, err
-	}
-	for _, one := range exempt {
-		if now.Before(one.Ends) {
-			page.Exempt++
-		}
 	}
 	administrators, err := s.Flow.Store.Administrators(ctx)
 	if err != nil {
