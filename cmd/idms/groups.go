@@ -30,7 +30,7 @@ func (c groupsListCommand) Run(p *program) error {
 		return err
 	}
 	defer house.Close()
-	list, next, err := house.store.GroupsFound(p.ctx, c.Search, c.After, c.Limit)
+	list, next, err := house.store.GroupsFound(p.ctx, store.GroupFilter{Search: c.Search}, c.After, c.Limit)
 	if err != nil {
 		return err
 	}

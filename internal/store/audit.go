@@ -74,12 +74,13 @@ type EventFilter struct {
 	Alarms bool   // only those
 
 	From, To time.Time // from this instant on, and before that one
+	Oldest   bool      // first, and not the newest
 }
 
 // maxPage bounds one page of events.
 const maxPage = 500
 
-// Events lists the audit trail, newest first, at most so many (1 to 500). The
+// Events lists the audit trail, newest first unless the filter says otherwise, at most so many (1 to 500). The
 // first page has the cursor ""; next is the cursor of the following page, and
 // "" at the end. What is written meanwhile moves nothing. A cursor that Events
 // did not give is fault.Invalid.
@@ -89,13 +90,17 @@ func (s *Store) Events(ctx context.Context, filter EventFilter, cursor string, l
 	if !possible {
 		return nil, "", nil
 	}
-	query = query.Order("at DESC, id DESC").Limit(limit + 1)
+	order, behind := "at DESC, id DESC", "(at, id) < (?, ?)"
+	if filter.Oldest {
+		order, behind = "at, id", "(at, id) > (?, ?)"
+	}
+	query = query.Order(order).Limit(limit + 1)
 	if cursor != "" {
 		at, id, ok := parseCursor(cursor)
 		if !ok {
 			return nil, "", fault.New(fault.Invalid, "This page of the audit trail does not exist. Begin at the first one.")
 		}
-		query = query.Where("(at, id) < (?, ?)", at, id)
+		query = query.Where(behind, at, id)
 	}
 	var rows []eventRow
 	if err := query.Find(&rows).Error; err != nil {
@@ -153,7 +158,7 @@ func (s *Store) eventsOf(ctx context.Context, filter EventFilter) (query *gorm.D
 // MaxDownload is how many events EachEvent goes through at most.
 const MaxDownload = 100_000
 
-// EachEvent goes through all events that a filter chooses, newest first, until use
+// EachEvent goes through all events that a filter chooses, in its order, until use
 // is false. More than MaxDownload of them are fault.Invalid before the first one is
 // used: a part must not pass for the whole.
 func (s *Store) EachEvent(ctx context.Context, filter EventFilter, use func(audit.Event) bool) error {

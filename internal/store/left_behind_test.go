@@ -307,7 +307,9 @@ func TestGroupsAreFoundByKeyOrNameWithTheirMembers(t *testing.T) {
 		_, err := s.Apply(ctx, idms.File{Groups: []groups.Group{{Key: "ops", Name: "Équipe 100%"}}}, olga)
 		must(t, err)
 		find := func(search string) string {
-			return pages(t, func(cursor string) ([]CountedGroup, string, error) { return s.GroupsFound(ctx, search, cursor, 2) },
+			return pages(t, func(cursor string) ([]CountedGroup, string, error) {
+				return s.GroupsFound(ctx, GroupFilter{Search: search}, cursor, 2)
+			},
 				func(one CountedGroup) string { return fmt.Sprintf("%s:%d", one.Key, one.Members) })
 		}
 		for search, want := range map[string]string{
@@ -320,7 +322,7 @@ func TestGroupsAreFoundByKeyOrNameWithTheirMembers(t *testing.T) {
 				t.Errorf("%q finds %s, want %s", search, got, want)
 			}
 		}
-		if _, _, err := s.GroupsFound(ctx, "a\x00", "", 2); fault.KindOf(err) != fault.Invalid {
+		if _, _, err := s.GroupsFound(ctx, GroupFilter{Search: "a\x00"}, "", 2); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("a search that no database takes: %v", err)
 		}
 	})

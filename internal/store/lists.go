@@ -351,12 +351,30 @@ func (s *Store) MemberCount(ctx context.Context, group string) (int, error) {
 		"SELECT count(*) FROM (SELECT DISTINCT user_id FROM membership_sources WHERE group_key = ? LIMIT ?) counted", group, CountedTo)
 }
 
-// GroupsFound lists the groups by key, with how many people are in each. A search
-// finds part of the key or of the name, case aside.
-func (s *Store) GroupsFound(ctx context.Context, search, cursor string, limit int) (list []CountedGroup, next string, err error) {
+// GroupFilter chooses groups; what is empty chooses all.
+type GroupFilter struct {
+	Search string // part of the key or of the name, case aside
+	By     GroupOrder
+}
+
+// GroupOrder is the order of a list of groups.
+type GroupOrder string
+
+const (
+	ByGroupKey  GroupOrder = ""
+	ByGroupName GroupOrder = "name" // as SQLite knows letters: ASCII ones case aside
+)
+
+// GroupsFound lists the groups, with how many people are in each.
+func (s *Store) GroupsFound(ctx context.Context, filter GroupFilter, cursor string, limit int) (list []CountedGroup, next string, err error) {
 	limit = atMost(limit)
+	search := filter.Search
 	if !storable(search) {
-		return nil, "", fault.New(fault.Invalid, "Search for text.")
+		return nil, "", errSearchText
+	}
+	order := listOrder{"g.key", "g.key > ?", 0, 1}
+	if filter.By == ByGroupName {
+		order = listOrder{"lower(g.name), g.key", "(lower(g.name), g.key) > (lower(?), ?)", 0, 2}
 	}
 	where, args := "1 = 1", []any{CountedTo}
 	if search != "" {
@@ -367,11 +385,11 @@ func (s *Store) GroupsFound(ctx context.Context, search, cursor string, limit in
 		args = append(args, folded, folded, typed)
 	}
 	if cursor != "" {
-		behind, err := placeOf(cursor, 1)
+		place, err := order.place(cursor)
 		if err != nil {
 			return nil, "", err
 		}
-		where, args = where+" AND g.key > ?", append(args, behind[0])
+		where, args = where+" AND "+order.behind, append(args, place...)
 	}
 	var rows []struct {
 		ID, Key, Name string
@@ -379,14 +397,19 @@ func (s *Store) GroupsFound(ctx context.Context, search, cursor string, limit in
 	}
 	err = s.read.WithContext(ctx).Raw(`SELECT g.id, g.key, g.name, (SELECT count(*) FROM (
 			SELECT DISTINCT m.user_id FROM membership_sources m WHERE m.group_key = g.key LIMIT ?) counted) AS members
-		FROM groups g WHERE `+where+" ORDER BY g.key LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
+		FROM groups g WHERE `+where+" ORDER BY "+order.columns+" LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", wrap(err, "list groups")
 	}
 	for _, row := range rows {
 		list = append(list, CountedGroup{groups.Group{ID: row.ID, Key: row.Key, Name: row.Name}, row.Members})
 	}
-	list, next = page(list, limit, func(last CountedGroup) string { return cursorOf(last.Key) })
+	list, next = page(list, limit, func(last CountedGroup) string {
+		if filter.By == ByGroupName {
+			return cursorOf(last.Name, last.Key)
+		}
+		return cursorOf(last.Key)
+	})
 	return list, next, nil
 }
 

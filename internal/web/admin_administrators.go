@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -35,9 +36,15 @@ func administratorsNav(here string) []section {
 // adminAdministratorsPage lists who administers.
 type adminAdministratorsPage struct {
 	adminFrame
-	Nav  []section
-	List []administratorRow
+	paging
+	Nav                         []section
+	Query, Is, Record, By       string // as typed
+	RolesOffered, OrdersOffered []option
+	List                        []administratorRow
 }
+
+// Any is true when somebody is looked for.
+func (p adminAdministratorsPage) Any() bool { return p.Query+p.Is+p.Record != "" }
 
 // administratorRow is one person with a role.
 type administratorRow struct {
@@ -86,15 +93,32 @@ func administratorRowOf(one store.Administrator, me string) administratorRow {
 }
 
 func (s *Site) adminAdministrators(c echo.Context, who login.Visitor) error {
-	list, err := s.Flow.Store.Administrators(c.Request().Context())
+	page := adminAdministratorsPage{adminFrame: s.adminFrame(c, "Administrators", "administrators", who), Nav: administratorsNav("administrators"),
+		Query: queried(c, "q"), Is: queried(c, "role"), Record: queried(c, "record"), By: queried(c, "order")}
+	list, next, err := s.Flow.Store.AdministratorsFound(c.Request().Context(), store.AdministratorFilter{Search: page.Query, Role: roles.Role(page.Is),
+		Record: page.Record, By: store.AdministratorOrder(page.By)}, c.QueryParam("cursor"), perPage)
 	if err != nil {
 		return err
 	}
-	page := adminAdministratorsPage{adminFrame: s.adminFrame(c, "Administrators", "administrators", who), Nav: administratorsNav("administrators")}
 	for _, one := range list {
 		page.List = append(page.List, administratorRowOf(one, who.Account.ID))
 	}
-	return s.render(c, http.StatusOK, page)
+	typed := url.Values{"q": {page.Query}, "role": {page.Is}, "record": {page.Record}, "order": {page.By}}
+	page.paging = pagingOf(administratorsPath, typed, c.QueryParam("cursor"), next)
+	return s.render(c, http.StatusOK, page.withOptions())
+}
+
+func (p adminAdministratorsPage) withOptions() adminAdministratorsPage {
+	p.RolesOffered = rolesOffered(p.Is)
+	p.OrdersOffered = optionsOf(p.By, option{Value: string(store.ByRole), Label: "By role"}, option{Value: string(store.ByTheirName), Label: "By username"},
+		option{Value: string(store.ByTheirLastSeen), Label: "Latest login first"})
+	return p
+}
+
+// rolesOffered are the roles that a list is filtered by.
+func rolesOffered(chosen string) []option {
+	return optionsOf(chosen, option{Label: "All"}, option{Value: string(roles.Owner), Label: "Owners"}, option{Value: string(roles.Editor), Label: "Editors"},
+		option{Value: string(roles.Reader), Label: "Readers"})
 }
 
 // adminInvitePage is the form for a new local person: an administrator, or somebody

@@ -38,6 +38,8 @@ func administratorsSamples(s sampling) []sample {
 		list.List = append(list.List, administratorRowOf(one, ""))
 	}
 	list.List[0].You = true
+	list.paging = paging{Next: administratorsPath + "?cursor=x"}
+	list = list.withOptions()
 
 	byHand := store.Membership{Group: groups.Group{Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}, Sources: []groups.Source{{Kind: groups.Manual, By: "command line: root", Since: now}}}
 	byRule := store.Membership{Group: groups.Group{Key: roles.Editor.Group(), Name: roles.Editor.GroupName()}, Sources: []groups.Source{{Kind: groups.FromAssociation, Record: "acme", By: "editors", Since: now}}}
@@ -74,6 +76,7 @@ func administratorsSamples(s sampling) []sample {
 	lost.Username, lost.NotSent = sampleName, "The mail server smtp.example.com cannot be reached. Look at mail.host and mail.port."
 
 	exempt := adminExemptionsPage{adminFrame: framed("Exempt people", "administrators"), Nav: administratorsNav("exemptions"), exemptionForm: exemptionFormOf(nil, now)}
+	exempt.exemptionsFilter = exempt.exemptionsFilter.withOptions()
 	some := exempt
 	some.Enforced = true
 	for _, one := range []store.Exempted{

@@ -24,6 +24,7 @@ type adminAuditPage struct {
 	Problem string
 	Persons []candidateRow // several are called as was typed
 	Actions []option
+	Orders  []option
 	Authors []string
 	Events  []eventRow
 	CSV     string // address of what was found, whole
@@ -32,23 +33,23 @@ type adminAuditPage struct {
 
 // auditFilter is what is looked for, as typed.
 type auditFilter struct {
-	Action, Who, Record, Group, User, From, To string
-	Alarms                                     bool
+	Action, Who, Record, Group, User, From, To, Order string
+	Alarms                                            bool
 }
 
 // Any is true when something is looked for.
-func (f auditFilter) Any() bool { return f != auditFilter{} }
+func (f auditFilter) Any() bool { f.Order = ""; return f != auditFilter{} }
 
 func auditFilterOf(c echo.Context) auditFilter {
 	return auditFilter{
 		Action: queried(c, "action"), Who: queried(c, "who"), Record: queried(c, "record"), Group: queried(c, "group"), User: queried(c, "user"),
-		From: queried(c, "from"), To: queried(c, "to"), Alarms: queried(c, "alarms") != "",
+		From: queried(c, "from"), To: queried(c, "to"), Order: queried(c, "order"), Alarms: queried(c, "alarms") != "",
 	}
 }
 
 // values are the query of the page's address.
 func (f auditFilter) values() url.Values {
-	values := url.Values{"action": {f.Action}, "who": {f.Who}, "record": {f.Record}, "group": {f.Group}, "user": {f.User}, "from": {f.From}, "to": {f.To}}
+	values := url.Values{"action": {f.Action}, "who": {f.Who}, "record": {f.Record}, "group": {f.Group}, "user": {f.User}, "from": {f.From}, "to": {f.To}, "order": {f.Order}}
 	if f.Alarms {
 		values.Set("alarms", "yes")
 	}
@@ -60,7 +61,7 @@ func (f auditFilter) values() url.Values {
 func (f auditFilter) chosen() (filter store.EventFilter, problem string) {
 	from, to, problem := within(f.From, f.To)
 	return store.EventFilter{Action: audit.Action(f.Action), Who: f.Who, Record: f.Record, Group: f.Group, User: f.User,
-		Alarms: f.Alarms, From: from, To: to}, problem
+		Alarms: f.Alarms, From: from, To: to, Oldest: f.Order == oldestFirst}, problem
 }
 
 type eventRow struct {
@@ -145,6 +146,7 @@ func (p adminAuditPage) withOptions(actions, authors []string) adminAuditPage {
 		options = append(options, option{Value: p.Action, Label: clip(63, p.Action)})
 	}
 	p.Actions, p.Authors = optionsOf(p.Action, options...), authors
+	p.Orders = optionsOf(p.Order, option{Label: "Newest first"}, option{Value: oldestFirst, Label: "Oldest first"})
 	p.CSV, p.JSON = addressOf(adminPath+"/audit.csv", p.values()), addressOf(adminPath+"/audit.json", p.values())
 	return p
 }

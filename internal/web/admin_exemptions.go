@@ -73,10 +73,28 @@ func exemptionShownOf(one store.Exemption, now time.Time) exemptionShown {
 type adminExemptionsPage struct {
 	adminFrame
 	exemptionForm
+	paging
+	exemptionsFilter
 	Nav      []section
 	Enforced bool
 	List     []exemptionRow
 	Username string // as typed
+}
+
+// exemptionsFilter is whom somebody looks for, as typed.
+type exemptionsFilter struct {
+	Query, Which, By      string
+	Courses, ExemptOrders []option
+}
+
+// Any is true when somebody is looked for.
+func (f exemptionsFilter) Any() bool { return f.Query+f.Which != "" }
+
+func (f exemptionsFilter) withOptions() exemptionsFilter {
+	f.Courses = optionsOf(f.Which, option{Label: "All"}, option{Value: string(store.Running), Label: "Exempt"}, option{Value: string(store.Ended), Label: "Ended"})
+	f.ExemptOrders = optionsOf(f.By, option{Value: string(store.ByEnd), Label: "First to end first"}, option{Value: string(store.ByExemptName), Label: "By username"},
+		option{Value: string(store.ByGranted), Label: "Granted last first"})
+	return f
 }
 
 // exemptionRow is one of them.
@@ -102,7 +120,11 @@ func (s *Site) exemptionsPage(c echo.Context, who login.Visitor) (adminExemption
 		return page, err
 	}
 	page.Enforced = settings.Enforced
-	list, err := s.Flow.Store.Exemptions(ctx)
+	looked := exemptionsFilter{Query: queried(c, "q"), Which: queried(c, "state"), By: queried(c, "order")}
+	page.exemptionsFilter = looked.withOptions()
+	list, next, err := s.Flow.Store.ExemptionsFound(ctx, store.ExemptionFilter{Search: looked.Query, State: store.Course(looked.Which),
+		By: store.ExemptionOrder(looked.By)}, now, c.QueryParam("cursor"), perPage)
+	page.paging = pagingOf(exemptionsPath, url.Values{"q": {looked.Query}, "state": {looked.Which}, "order": {looked.By}}, c.QueryParam("cursor"), next)
 	for _, one := range list {
 		page.List = append(page.List, exemptionRowOf(one, now))
 	}

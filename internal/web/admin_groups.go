@@ -17,8 +17,9 @@ import (
 type adminGroupsPage struct {
 	adminFrame
 	paging
-	Query  string // as typed
-	Groups []groupRow
+	Query, Order string // as typed
+	Orders       []option
+	Groups       []groupRow
 }
 
 type groupRow struct {
@@ -52,16 +53,22 @@ func (r groupRow) MembersFor(role roles.Role) bool {
 func (adminGroupsPage) file() string { return "admin_groups.html" }
 
 func (s *Site) adminGroups(c echo.Context, who login.Visitor) error {
-	page := adminGroupsPage{adminFrame: s.adminFrame(c, "Groups", "groups", who), Query: queried(c, "q")}
-	list, next, err := s.Flow.Store.GroupsFound(c.Request().Context(), page.Query, c.QueryParam("cursor"), perPage)
+	page := adminGroupsPage{adminFrame: s.adminFrame(c, "Groups", "groups", who), Query: queried(c, "q"), Order: queried(c, "order")}
+	filter := store.GroupFilter{Search: page.Query, By: store.GroupOrder(page.Order)}
+	list, next, err := s.Flow.Store.GroupsFound(c.Request().Context(), filter, c.QueryParam("cursor"), perPage)
 	if err != nil {
 		return err
 	}
 	for _, one := range list {
 		page.Groups = append(page.Groups, countedRowOf(one))
 	}
-	page.paging = pagingOf(adminPath+"/groups", url.Values{"q": {page.Query}}, c.QueryParam("cursor"), next)
-	return s.render(c, http.StatusOK, page)
+	page.paging = pagingOf(adminPath+"/groups", url.Values{"q": {page.Query}, "order": {page.Order}}, c.QueryParam("cursor"), next)
+	return s.render(c, http.StatusOK, page.withOptions())
+}
+
+func (p adminGroupsPage) withOptions() adminGroupsPage {
+	p.Orders = optionsOf(p.Order, option{Value: string(store.ByGroupKey), Label: "By key"}, option{Value: string(store.ByGroupName), Label: "By name"})
+	return p
 }
 
 func countedRowOf(one store.CountedGroup) groupRow {

@@ -36,7 +36,7 @@ func groupSamples(s sampling) []sample {
 		for _, one := range all {
 			page.Groups = append(page.Groups, countedRowOf(one))
 		}
-		return page
+		return page.withOptions()
 	}
 	full := list(roles.Editor, "", store.CountedGroup{Group: platform, Members: 5120}, store.CountedGroup{Group: owners, Members: 1},
 		store.CountedGroup{Group: long, Members: store.CountedTo}, store.CountedGroup{Group: arabic})

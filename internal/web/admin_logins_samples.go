@@ -30,6 +30,7 @@ func sampleTraces(now time.Time) []sampleTrace {
 		{store.Trace{Ref: sampleRefused, Record: "acme", At: now, Code: trace.AudienceMismatch}, ""},
 		{store.Trace{Ref: "9XK2M4T7QB", Record: "acme", At: now.Add(-time.Minute), Admitted: true, UserID: samplePerson}, "ada"},
 		{store.Trace{Ref: "7PZ3N8C5RD", Record: strings.Repeat("globex-", 8) + "x", At: now.Add(-time.Hour), Code: trace.ValidationFailed, UserID: samplePerson}, sampleUsername},
+		{store.Trace{Ref: "3TN5V7W9XA", Record: "acme", At: now.Add(-90 * time.Minute), Code: trace.ValidationFailed, Verified: true, Username: "dora"}, ""},
 		{store.Trace{Ref: "4GH6J9L2VW", Record: "acme", At: now.Add(-2 * time.Hour), Test: true}, ""},
 		{store.Trace{Ref: "2BD5F8H3JK", Record: "acme", At: now.Add(-3 * time.Hour), Test: true, Code: trace.FieldMissing}, ""},
 		{store.Trace{Ref: "6QR4S7T9UV", Record: "acme", At: now.Add(-4 * time.Hour), Admitted: true, UserID: samplePerson}, "ليلى"},
@@ -57,7 +58,7 @@ func loginsSamples(s sampling) []sample {
 	}
 	full, none, filtered, asReader := logins(roles.Editor), logins(roles.Owner), logins(roles.Editor), logins(roles.Reader)
 	full.Logins, full.paging = sampleLoginRows(now, true), paging{Next: adminPath + "/logins?cursor=x"}
-	filtered.Filter, filtered.Person = loginFilter{Record: "nowhere", Outcome: "refused", Code: "no_access", User: samplePerson, From: "2026-03-01T12:00"}, "ada"
+	filtered.Filter, filtered.Person = loginFilter{Record: "nowhere", Outcome: "refused", Code: "no_access", User: samplePerson, Name: "dor", From: "2026-03-01T12:00"}, "ada"
 	asReader.Logins, asReader.paging = sampleLoginRows(now, false), paging{First: adminPath + "/logins"}
 	wrongRef := logins(roles.Editor)
 	wrongRef.Filter.Ref, wrongRef.Problem = "NOSUCH", "There is no login with this reference. Logins are explained for a set time only."

@@ -103,6 +103,21 @@ func TestLoginsAreFoundByUsernameAndRefusedOnlyAtOnce(t *testing.T) {
 	if got := rows("/admin/logins?name=LAYLA"); got[0] != "layla" || p.page.Find("main table tbody tr").Length() != 1 {
 		t.Errorf("by username: %v", got)
 	}
+	if got := rows("/admin/logins?name=Dora"); got[0] != "dora, who had no account here" || p.page.Find("main table tbody tr").Length() != 1 {
+		t.Errorf("of who was refused and has no account: %v", got)
+	}
+	p.follow(t, `main table a[href^="/admin/logins/"]`)
+	if !strings.Contains(p.page.Find("main dl").First().Text(), "dora, who had no account here") {
+		t.Errorf("her login says %q", p.page.Find("main dl").First().Text())
+	}
+	p.open(t, "/admin/logins?name=dor")
+	if p.page.Find("main table").Length() != 0 {
+		t.Error("part of a name finds a login")
+	}
+	p.follow(t, `main a[href="/admin/people?q=dor"]`)
+	if p.status != http.StatusOK {
+		t.Errorf("looking for a part answers %d", p.status)
+	}
 	if got := rows("/admin/logins?order=oldest"); got[0] != "layla" || p.page.Find("main table tbody tr").Length() != 3 {
 		t.Errorf("oldest first: %v", got)
 	}

@@ -222,6 +222,9 @@ func (s *Site) adminEditRules(c echo.Context, who login.Visitor) error {
 		in.Pages[list] = max(0, numberIn(rest))
 	}
 	if (do == "" || do == "page") && in.untouched(d) {
+		if do == "" { // what is found begins at its first page
+			clear(in.Pages)
+		}
 		return see(c, in.address(d.base.Key, list))
 	}
 	switch do {

@@ -482,11 +482,21 @@ func TestTenThousandRulesStayUsable(t *testing.T) {
 		t.Fatalf("%d rows in %d bytes", got, len(p.text))
 	}
 	p.press(t, rulesForm, "page:associations:1", nil)
+	if p.at.RawQuery != "page.associations=1" {
+		t.Errorf("the second page is at %s", p.at)
+	}
 	p.press(t, rulesForm, "", url.Values{"q": {"TEAM-07777"}})
+	if p.at.RawQuery != "q=TEAM-07777" {
+		t.Errorf("what is found is at %s", p.at)
+	}
 	if got := p.page.Find("#associations").Parent().Find("tbody tr"); got.Length() != 1 {
 		t.Fatalf("%d rows are found", got.Length())
 	}
 	p.press(t, rulesForm, "edit:associations:team-07777", nil)
+	p.press(t, rulesForm, "", url.Values{"q": {"team-0777"}, "rule.pattern": {"^another$"}})
+	if p.status != http.StatusOK || p.page.Find(rulesForm+` [name="rule.pattern"]`).Length() != 1 || p.at.RawQuery != "" {
+		t.Errorf("what was typed is lost by looking for rules: %d at %s", p.status, p.at)
+	}
 	if sent := len(fields(p.page.Find(rulesForm)).Encode()); sent > 8<<10 {
 		t.Errorf("the form sends %d bytes", sent)
 	}

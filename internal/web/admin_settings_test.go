@@ -16,6 +16,7 @@ import (
 	"idms/internal/roles"
 	"idms/internal/store"
 	"idms/internal/tokens"
+	"idms/internal/users"
 	"idms/internal/web"
 	"idms/test/mailbox"
 )
@@ -240,6 +241,49 @@ func TestS51AnExemptionIsAskedForInTheSameWayWhereverItIsGranted(t *testing.T) {
 		}
 		if got != first || asked == "" || !strings.Contains(got[1], "still to come") {
 			t.Errorf("%s asks and says %q; the first one %q", address, got, first)
+		}
+	}
+}
+
+func TestWhoAdministersIsExemptOrAMachineIsFilteredByTheAddress(t *testing.T) {
+	h := newHouse(t, false)
+	p := h.firstOwner(t)
+	rita := h.administrator(t, "rita", roles.Reader)
+	rita.open(t, "/admin/administrators?q=rita")
+	if rita.status != http.StatusForbidden {
+		t.Errorf("a reader is answered %d", rita.status)
+	}
+	_, err := h.store.CreateExempt(t.Context(), users.Profile{Username: "eva", Email: "eva@example.test"}, "an audit", noon.Add(240*time.Hour), h.owner())
+	check(t, err)
+	_, err = h.store.CreateToken(t.Context(), tokens.Token{Name: "nightly", Role: roles.Reader, Expires: noon.Add(240 * time.Hour)}, []byte("hash"), h.owner())
+	check(t, err)
+	for _, tt := range []struct {
+		address, found string // "" is nobody
+	}{
+		{"/admin/administrators?q=RIT", "rita"},
+		{"/admin/administrators?role=owner&order=last_login", "grace"},
+		{"/admin/administrators?record=local&role=editor", ""},
+		{"/admin/exemptions?q=eva&state=running&order=username", "eva"},
+		{"/admin/exemptions?state=ended", ""},
+		{"/admin/tokens?role=reader&order=used", "nightly"},
+		{"/admin/tokens?q=weekly", ""},
+	} {
+		p.open(t, tt.address)
+		rows := p.page.Find("main table tbody tr")
+		if tt.found == "" {
+			if rows.Length() != 0 || p.page.Find(`main section p[role="status"] a`).Length() != 1 {
+				t.Errorf("%s: %d rows, %q", tt.address, rows.Length(), p.page.Find("main").Text())
+			}
+			continue
+		}
+		if rows.Length() != 1 || !strings.Contains(rows.Text(), tt.found) {
+			t.Errorf("%s shows %q", tt.address, rows.Text())
+		}
+	}
+	for _, section := range []string{"administrators", "exemptions", "tokens"} {
+		p.open(t, "/admin/"+section+"?cursor=x")
+		if p.status != http.StatusBadRequest && p.status != http.StatusUnprocessableEntity {
+			t.Errorf("no such page of %s answers %d", section, p.status)
 		}
 	}
 }

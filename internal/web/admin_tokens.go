@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"idms/internal/fault"
 	"idms/internal/login"
 	"idms/internal/roles"
+	"idms/internal/store"
 	"idms/internal/tokens"
 )
 
@@ -18,6 +20,8 @@ const tokensPath = adminPath + "/tokens"
 // adminTokensPage lists the keys of machines, and has the form that makes one.
 type adminTokensPage struct {
 	adminFrame
+	paging
+	tokensFilter
 	form
 	List    []tokenRow
 	Name    string // as typed
@@ -26,6 +30,23 @@ type adminTokensPage struct {
 	Ends    string // last day
 	Soonest string
 	Latest  string
+}
+
+// tokensFilter is what somebody looks for, as typed.
+type tokensFilter struct {
+	Query, Is, Which, By               string
+	RolesOffered, Courses, TokenOrders []option
+}
+
+// Any is true when something is looked for.
+func (f tokensFilter) Any() bool { return f.Query+f.Is+f.Which != "" }
+
+func (f tokensFilter) withOptions() tokensFilter {
+	f.RolesOffered = rolesOffered(f.Is)
+	f.Courses = optionsOf(f.Which, option{Label: "All"}, option{Value: string(store.Running), Label: "Works"}, option{Value: string(store.Ended), Label: "Ended"})
+	f.TokenOrders = optionsOf(f.By, option{Value: string(store.ByTokenName), Label: "By name"}, option{Value: string(store.ByTokenEnd), Label: "First to end first"},
+		option{Value: string(store.ByTokenUse), Label: "Longest unused first"})
+	return f
 }
 
 // tokenRow is one token.
@@ -71,7 +92,11 @@ func (s *Site) tokensPage(c echo.Context, who login.Visitor) (adminTokensPage, e
 	now := s.Clock()
 	page := adminTokensPage{adminFrame: s.adminFrame(c, "API tokens", "tokens", who), Chosen: string(roles.Reader),
 		Ends: dayOf(now.Add(tokenLife)), Soonest: dayOf(now), Latest: dayOf(now.Add(tokens.MaxLife - 24*time.Hour))}
-	list, err := s.Flow.Store.Tokens(c.Request().Context())
+	looked := tokensFilter{Query: queried(c, "q"), Is: queried(c, "role"), Which: queried(c, "state"), By: queried(c, "order")}
+	page.tokensFilter = looked
+	list, next, err := s.Flow.Store.TokensFound(c.Request().Context(), store.TokenFilter{Search: looked.Query, Role: roles.Role(looked.Is),
+		State: store.Course(looked.Which), By: store.TokenOrder(looked.By)}, now, c.QueryParam("cursor"), perPage)
+	page.paging = pagingOf(tokensPath, url.Values{"q": {looked.Query}, "role": {looked.Is}, "state": {looked.Which}, "order": {looked.By}}, c.QueryParam("cursor"), next)
 	for _, one := range list {
 		page.List = append(page.List, tokenRowOf(one, now))
 	}
@@ -80,6 +105,7 @@ func (s *Site) tokensPage(c echo.Context, who login.Visitor) (adminTokensPage, e
 
 func (p adminTokensPage) withOptions() adminTokensPage {
 	p.Roles = roleOptions(p.Chosen)
+	p.tokensFilter = p.tokensFilter.withOptions()
 	return p
 }
 

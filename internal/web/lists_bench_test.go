@@ -194,15 +194,25 @@ func (c *crowd) addresses(b *testing.B) []string {
 		_, next, err := c.store.Events(ctx, store.EventFilter{}, cursor, most)
 		return next, err
 	})
+	deepAdministrators := last(func(cursor string) (string, error) {
+		_, next, err := c.store.AdministratorsFound(ctx, store.AdministratorFilter{}, cursor, most)
+		return next, err
+	})
 	queries := map[string][]string{
-		"/admin/logins":            {"", "?outcome=refused", "?record=r007", "?record=r007&outcome=refused", "?code=validation_failed", "?user=" + c.person, "?cursor=" + deepLogins},
-		"/admin/people":            {"", "?q=person-00", "?q=nobody-at-all", "?record=r007", "?state=blocked", "?q=person&record=r199", "?cursor=" + deepPeople},
-		"/admin/records":           {"", "?cursor=" + deepRecords},
-		"/admin/groups":            {"", "?q=group-9", "?q=nothing-at-all", "?cursor=" + deepGroups},
+		"/admin/logins": {"", "?outcome=refused", "?record=r007", "?record=r007&outcome=refused", "?code=validation_failed", "?user=" + c.person, "?cursor=" + deepLogins,
+			"?name=person-00007", "?name=visitor", "?name=nobody-at-all", "?order=oldest", "?from=2026-01-01T00:00", "?name=person-00007&record=r007&outcome=refused"},
+		"/admin/people": {"", "?q=person-00", "?q=nobody-at-all", "?record=r007", "?state=blocked", "?q=person&record=r199", "?cursor=" + deepPeople,
+			"?order=last_login", "?order=created", "?q=person&order=last_login"},
+		"/admin/records":           {"", "?cursor=" + deepRecords, "?q=record-1", "?state=active", "?order=people", "?order=last_login&q=r1"},
+		"/admin/certificates":      {"", "?whose=ours", "?record=r007", "?soon=yes"},
+		"/admin/administrators":    {"", "?q=person-00", "?role=reader", "?role=owner", "?record=r007", "?order=username", "?order=last_login", "?cursor=" + deepAdministrators},
+		"/admin/exemptions":        {"", "?q=nobody", "?state=ended", "?order=username"},
+		"/admin/tokens":            {"", "?q=night", "?role=reader&state=running", "?order=used"},
+		"/admin/groups":            {"", "?q=group-9", "?q=nothing-at-all", "?order=name", "?cursor=" + deepGroups},
 		"/admin/groups/:group":     {"", "?kind=manual", "?kind=directory", "?kind=scim", "?cursor=" + deepMembers},
 		"/admin/groups/:group/add": {"?q=person-01"},
 		"/admin/audit": {"", "?action=logged_in", "?action=group_created", "?action=nothing", "?alarms=yes", "?who=nobody", "?who=crowd", "?record=r007",
-			"?user=" + c.person, "?group=everyone", "?record=r007&action=record_created", "?from=2026-01-01T00:00&to=2026-01-01T01:00", "?cursor=" + deepEvents},
+			"?user=" + c.person, "?group=everyone", "?record=r007&action=record_created", "?order=oldest", "?order=oldest&record=r007", "?from=2026-01-01T00:00&to=2026-01-01T01:00", "?cursor=" + deepEvents},
 		// More than 100,000 events are not sent at once.
 		"/admin/audit.csv":  {"?record=r007"},
 		"/admin/audit.json": {"?user=" + c.person},
@@ -355,7 +365,8 @@ type crowdPerson struct{ account, record, username string }
 
 // crowdPeopleOf makes the people, each in five groups by association, half of them
 // in that of everyone: the first through a directory, a tenth by hand, most by an
-// association, which for 180 records is deleted (S34). One is in 200 groups.
+// association, which for 180 records is deleted (S34). One is in 200 groups, and half
+// of them are readers.
 func crowdPeopleOf(b *testing.B, s *store.Store) []crowdPerson {
 	b.Helper()
 	records := make([]store.Edition, crowdRecords)
@@ -385,6 +396,9 @@ func crowdPeopleOf(b *testing.B, s *store.Store) []crowdPerson {
 				}
 				for j := range 5 {
 					add(fmt.Sprintf("group-%03d", (i%crowdRecords*5+j)%(crowdGroups-1)), groups.Source{Kind: groups.FromAssociation, Record: record.Key, By: fmt.Sprintf("a%d", j), Since: noon})
+				}
+				if i%2 == 1 { // whom an association makes readers
+					add(roles.Reader.Group(), groups.Source{Kind: groups.FromAssociation, Record: record.Key, By: "readers", Since: noon})
 				}
 				if i == 7 {
 					for j := range 200 {
