@@ -220,6 +220,9 @@ func (e exact) When() string {
 	return time.Time(e).UTC().Format("2006-01-02 15:04:05 MST")
 }
 
+// Exact is the same: it leaves nothing out.
+func (e exact) Exact() string { return e.When() }
+
 // Machine is the instant for the datetime attribute, "" for none.
 func (e exact) Machine() string {
 	if time.Time(e).IsZero() {

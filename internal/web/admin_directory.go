@@ -273,6 +273,9 @@ func (a around) When() string {
 	return ago(a.at, a.now)
 }
 
+// Exact is the instant with its zone.
+func (a around) Exact() string { return exact(a.at).When() }
+
 // Machine is the instant for the datetime attribute, "" for none.
 func (a around) Machine() string { return exact(a.at).Machine() }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -24,8 +25,8 @@ type adminEditPage struct {
 	Key      string
 	Name     string // in force
 	Seen     int
+	Unsaved  bool // something that was typed is in the form, and nowhere else
 	Reason   string
-	Provider string // whose words are shown, as forms name it
 	Words    []option
 	Chapters []typedSection
 	Icon     iconField
@@ -89,7 +90,7 @@ func editPageOf(around adminFrame, record idms.Record, d document, problems faul
 	page := adminEditPage{
 		adminFrame: around, form: form{atFields(problems, append(allFields(), icon)...)},
 		Nav: recordNav(around.Role, record.Key, "edit"), Key: record.Key, Name: record.Name, Seen: record.Version,
-		Provider: at.param(), Words: vendorOptions(at),
+		Words: vendorOptions(at),
 	}
 	for _, section := range recordForm {
 		one := typedSection{section, typedFields(section.Fields, d, page.Problems, at)}
@@ -123,15 +124,22 @@ func (s *Site) adminSaveEdit(c echo.Context, who login.Visitor) error {
 	picture, unread := uploaded(c, iconPath, idms.MaxIconUpload)
 	d, problems := edited(base, typed, picture)
 	problems.AddError(iconPath, unread)
-	again := func(problems fault.Problems) error {
+	show := func(status int, problems fault.Problems) error {
 		page := s.editPage(c, who, record, d, problems)
-		page.Seen, page.Reason, page.Icon.Remove = seen, typed.Get("reason"), typed.Get(iconPath+".remove") == ticked
+		page.Seen, page.Unsaved, page.Reason, page.Icon.Remove = seen, true, typed.Get("reason"), typed.Get(iconPath+".remove") == ticked
 		if d.Button.Icon != idms.DocumentOf(base).Button.Icon {
 			page.Icon.Kept = d.Button.Icon
 		}
-		return s.render(c, backStatus(problems), page)
+		return s.render(c, status, page)
 	}
+	again := func(problems fault.Problems) error { return show(backStatus(problems), problems) }
 	changed, found := d.Checked()
+	if typed.Get("do") == "words" && !problems.Any() { // the same form in other words, with all that was typed
+		if !found.Any() && sameRecord(changed, record) && reasonIn(typed) == "" {
+			return see(c, editPath(record.Key)+"?"+url.Values{"provider": {typed.Get("provider")}}.Encode())
+		}
+		return show(http.StatusOK, nil)
+	}
 	if problems = append(problems, found...); problems.Any() {
 		return again(problems)
 	}
@@ -144,6 +152,13 @@ func (s *Site) adminSaveEdit(c echo.Context, who login.Visitor) error {
 		base, d, seen = back.Base, back.Document, back.Base.Version
 	}
 	return refusedAt(err, again)
+}
+
+// sameRecord is true of two records that would be saved alike.
+func sameRecord(a, b idms.Record) bool {
+	one, err := candidateOf(a)
+	other, otherErr := candidateOf(b)
+	return err == nil && otherErr == nil && bytes.Equal(one, other)
 }
 
 // edited is a record with what was typed into the long form, and the picture that

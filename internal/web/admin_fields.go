@@ -280,6 +280,7 @@ type typedField struct {
 	Value  string
 	Wrong  []string // what is wrong with it
 	Locked bool     // shown, and not to be typed into
+	Learns bool     // suggestions come while it is shown
 }
 
 // Options are the choices, with the one that is made.

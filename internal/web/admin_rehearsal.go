@@ -67,6 +67,9 @@ func (in intent) carried() (carried, error) {
 // BackURL is where the form is posted to when it is come back to.
 func (c carried) BackURL() string { return c.From + "?" + url.Values{backParam: {"yes"}}.Encode() }
 
+// Brings is true when the page has what was typed before, and nobody else has it.
+func (c carried) Brings() bool { return c.From != "" }
+
 // SaveURL and MergeURL are where the intent goes on.
 func (c carried) SaveURL() string  { return below("records", c.Key) + "/save" }
 func (c carried) MergeURL() string { return below("records", c.Key) + "/merge" }
@@ -280,6 +283,9 @@ type collision struct {
 	ID   string
 	Name string
 }
+
+// Brings is true while something is left to put into the present version.
+func (p adminChangedPage) Brings() bool { return !p.Nothing && p.carried.Brings() }
 
 func (adminChangedPage) file() string { return "admin_changed.html" }
 

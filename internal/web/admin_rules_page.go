@@ -36,7 +36,8 @@ type adminRulesPage struct {
 	Newer    bool   // somebody has saved another version since
 	EditsRaw string // JSON
 	Unsaved  []string
-	More     int // unsaved changes that are not told one by one
+	More     int  // unsaved changes that are not told one by one
+	Begun    bool // something is typed that is no change yet
 	Query    string
 	Reason   string
 	Types    []option
@@ -152,6 +153,8 @@ func adminRulesPageOf(around adminFrame, in rulesForm, d draft) adminRulesPage {
 			option{Value: string(idms.FromDirectory), Label: "from the directory"}),
 	}
 	page.Title = "Rules of " + d.base.Name
+	former, _ := d.openAt(in.Open.List, in.Open.Key)
+	page.Begun = in.Reason != "" || in.Bulk.Lines != "" || in.Open.List != "" && !in.Open.blank() && (!same(former.Text, in.Open.Text) || in.Open.At != "")
 	if len(in.Edits) > 0 {
 		page.EditsRaw = writeEdits(in.Edits)
 	}

@@ -297,15 +297,20 @@ func (s *Site) adminSetUpRecord(c echo.Context, who login.Visitor) error {
 		if err != nil {
 			return err
 		}
-		page.show(told, s.Clock())
-		if page.Test.Ended && c.QueryParam("waiting") != "" && c.Request().Header.Get("HX-Request") != "" {
-			// The page that waits is replaced by one that has the result.
-			c.Response().Header().Set("HX-Redirect", page.testAddress(ref)+"#test")
-			return c.NoContent(http.StatusOK)
+		waiting := numberIn(c.QueryParam(waitingParam))
+		if waiting > 0 {
+			page.Seen = waiting // parts of this page go into that one, whose author has seen no other version
+		}
+		if page.show(told, s.Clock()); waiting > 0 && page.Test.Poll != "" {
+			return c.NoContent(http.StatusNoContent) // nothing on it moves before there is something to tell
 		}
 	}
 	return s.render(c, http.StatusOK, page)
 }
+
+// waitingParam is in the address that a page asks while it waits for a test login: the
+// version of the record that it shows.
+const waitingParam = "waiting"
 
 // setUpPage is the page of a record, with what was typed.
 func (s *Site) setUpPage(c echo.Context, who login.Visitor, record idms.Record, d document, problems fault.Problems) (adminSetUpPage, error) {
@@ -345,6 +350,9 @@ func setUpPageOf(around adminFrame, record idms.Record, sp saml.SP, d document, 
 		d.Mapping, page.Suggested = idms.DocumentOf(idms.Record{Mapping: at.Mapping}).Mapping, at.Key != ""
 	}
 	page.Mapping = typedFields(mappingFields, d, page.Problems, at)
+	for i := range page.Mapping {
+		page.Mapping[i].Learns = true
+	}
 	for i, suggested := range []string{at.Mapping.Username, at.Mapping.Email, at.Mapping.FirstName, at.Mapping.LastName} {
 		if suggested != "" && !slices.Contains(page.Mapping[i].Suggest, suggested) {
 			page.Mapping[i].recordField = page.Mapping[i].suggesting(suggested)
@@ -369,6 +377,18 @@ func (p adminSetUpPage) Hand() bool {
 
 // Text is true when metadata as text is in use, or wrong.
 func (p adminSetUpPage) Text() bool { return p.Metadata.Value != "" || len(p.Metadata.Wrong) > 0 }
+
+// Renewed are the parts of the page that a test login changes beside its result, as
+// selectors. Nothing into which somebody types is among them.
+func (p adminSetUpPage) Renewed() string {
+	parts := []string{"#begin-test", "#switch-on"}
+	for _, field := range p.Mapping {
+		if field.Kind == asLine {
+			parts = append(parts, "#"+field.ID+"-list")
+		}
+	}
+	return strings.Join(parts, ",")
+}
 
 func (p adminSetUpPage) testAddress(ref string) string {
 	return p.Address + "?" + url.Values{"provider": {p.Provider}, "test": {ref}}.Encode()
@@ -669,7 +689,7 @@ func (p *adminSetUpPage) show(told login.Test, now time.Time) {
 		Over: !told.Begun && !now.Before(told.Expires)}
 	p.Test, p.Passed = test, told.Passed && told.Version == p.Seen
 	if !test.Ended && !test.Over {
-		test.Poll = p.testAddress(told.Ref) + "&waiting=1"
+		test.Poll = fmt.Sprintf("%s&%s=%d", p.testAddress(told.Ref), waitingParam, p.Seen)
 	}
 	if told.Trace == nil {
 		return

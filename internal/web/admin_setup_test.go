@@ -163,19 +163,27 @@ func TestAConnectionIsSetUpFromNothingToALoggedInPersonWithoutScripts(t *testing
 	p.fill(t, testFill, nil, nil)
 	begin, result := p.page.Find(`form[target="_blank"]`).AttrOr("action", ""), p.page.Find("#result a").AttrOr("href", "")
 	poll := p.page.Find("#result").AttrOr("hx-get", "")
+	parts := strings.Split(p.page.Find("#result").AttrOr("hx-select-oob", ""), ",")
+	if p.open(t, h.base+poll); p.status != http.StatusNoContent {
+		t.Errorf("a page that waits is told %d before the test has ended", p.status)
+	}
 	p.post(t, begin, nil)
 	p.choose(t, "ada", "card")
 	p.carry(t)
 
-	// What waits for it with scripts is sent on.
-	request, err := http.NewRequest(http.MethodGet, h.base+poll, nil)
-	check(t, err)
-	request.Header.Set("HX-Request", "true")
-	response, err := p.Do(request)
-	check(t, err)
-	response.Body.Close()
-	if to := response.Header.Get("HX-Redirect"); !strings.HasPrefix(to, "/admin/set-up/bockstiegel-sohne?") || !strings.HasSuffix(to, "#test") {
-		t.Errorf("the page that waits is sent to %q", to)
+	// With scripts the result goes into the page that waits, and with it what else it
+	// changes: nobody is sent anywhere while they type.
+	p.open(t, h.base+poll)
+	if p.status != http.StatusOK || p.page.Find("#result .badge.full").Length() == 0 || p.page.Find("#begin-test form").Length() != 0 {
+		t.Errorf("the page that waits is told %d:\n%s", p.status, p.page.Find("#begin-test, #result").Text())
+	}
+	for _, one := range append(parts, "#f-mapping-phone-list") {
+		if p.page.Find(one).Length() != 1 || !slices.Contains(parts, one) || p.page.Find(one).Find("input:not([type=hidden])").Length() != 0 {
+			t.Errorf("%s is not among %q, is missing in the answer, or would be typed into", one, parts)
+		}
+	}
+	if seen := p.page.Find(onFill+` [name="seen"]`).AttrOr("value", ""); !strings.HasSuffix(poll, "waiting="+seen) {
+		t.Errorf("the page of %s would switch on version %s, which it has not shown", poll, seen)
 	}
 	p.open(t, h.base+result)
 	if p.page.Find("#result .badge.full").Length() == 0 || !strings.Contains(p.page.Find("#result").Text(), "ada") {
@@ -461,6 +469,37 @@ func TestTheLongFormComesBackFromARehearsalWithItsPicture(t *testing.T) {
 	p.andSave(t)
 	if got := h.record(t, demo.Acme); got.Name != "Acme two" || !got.SAML.LegacySHA1 || len(got.Button.Icon) == 0 {
 		t.Errorf("saved is %q, with an icon of %d bytes", got.Name, len(got.Button.Icon))
+	}
+}
+
+// The words of another provider are shown in a form that keeps what was typed, and
+// says that it is not saved; an untouched one has an address that can be passed on.
+func TestTheLongFormShowsOtherWordsAndKeepsWhatWasTyped(t *testing.T) {
+	h := newHouse(t, false)
+	p := h.firstOwner(t)
+	before := h.record(t, demo.Acme)
+	p.open(t, h.base+"/admin/records/acme/edit?provider=keycloak")
+	p.fill(t, editFill, url.Values{"do": {"words"}, "provider": {"okta"}}, nil)
+	if p.status != http.StatusOK || p.at.RequestURI() != "/admin/records/acme/edit?provider=okta" || p.page.Find("form[data-unsaved]").Length() != 0 {
+		t.Errorf("the words of an untouched form are at %s, %d", p.at, p.status)
+	}
+	p.fill(t, editFill, url.Values{"do": {"words"}, "provider": {"keycloak"}, "name": {"Acme two"}, "saml.clock_skew": {"soon"}, "reason": {"a new name"}},
+		map[string][]byte{"button.icon": aPicture(t)})
+	if p.status != http.StatusOK || p.value("name") != "Acme two" || p.value("saml.clock_skew") != "soon" || p.value("reason") != "a new name" || p.page.Find(`form#edit[data-unsaved]`).Length() != 1 {
+		t.Fatalf("with other words the form is %d: %q, %q", p.status, p.value("name"), p.value("saml.clock_skew"))
+	}
+	if p.page.Find("#words option[selected]").AttrOr("value", "") != "keycloak" || p.page.Find("#problems").Length() != 0 || h.record(t, demo.Acme).Version != before.Version {
+		t.Errorf("it shows the words of %q, or says what is wrong, or saved something", p.page.Find("#words option[selected]").Text())
+	}
+	p.fill(t, editFill, url.Values{"saml.clock_skew": {"2m"}}, nil)
+	p.andSave(t)
+	if got := h.record(t, demo.Acme); got.Name != "Acme two" || len(got.Button.Icon) == 0 {
+		t.Errorf("saved is %q, with an icon of %d bytes", got.Name, len(got.Button.Icon))
+	}
+	p.open(t, h.base+"/admin/records/acme/edit")
+	p.fill(t, editFill, url.Values{"do": {"words"}, "name": {"Acme three"}}, map[string][]byte{"button.icon": []byte("no picture")})
+	if p.status != http.StatusUnprocessableEntity || p.wrong("button.icon") == "" || p.value("name") != "Acme three" {
+		t.Errorf("a hostile picture on the way to other words is %d", p.status)
 	}
 }
 

@@ -57,6 +57,7 @@ func TestInABrowserTwoAdministratorsEditOneRecordAndNothingIsLost(t *testing.T) 
 		t.Fatalf("the second one sees: %s", got)
 	}
 	edith.Accessible(t)
+	edith.Stay(t, elsewhere) // what she typed is on this page alone
 	edith.Follow(t, `form[action$="/merge"] button`)
 	if got := edith.See(t, ".notice"); !strings.Contains(got, "saved") {
 		t.Fatalf("put together: %q", got)

@@ -29,6 +29,7 @@ import (
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -38,6 +39,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"idms/test/needs"
 )
@@ -65,6 +67,12 @@ type Browser struct {
 
 	mutex    sync.Mutex
 	problems []string
+	stays    bool          // is the answer to a page that asks before it is left
+	asked    chan struct{} // it has asked, and somebody stayed
+}
+
+func newBrowser(ctx context.Context) *Browser {
+	return &Browser{ctx: ctx, asked: make(chan struct{}, 1)}
 }
 
 // Start starts a browser, which ends with the test.
@@ -87,7 +95,7 @@ func Start(t testing.TB) *Browser {
 	ctx, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(closeTab)
 
-	b := &Browser{ctx: ctx}
+	b := newBrowser(ctx)
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}
@@ -101,7 +109,7 @@ func (b *Browser) Tab(t testing.TB) *Browser {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(b.ctx)
 	t.Cleanup(closeTab)
-	tab := &Browser{ctx: ctx}
+	tab := newBrowser(ctx)
 	if err := chromedp.Listen(ctx, tab.hear); err != nil {
 		t.Fatalf("opening a tab: %v", err)
 	}
@@ -113,6 +121,11 @@ func (b *Browser) Tab(t testing.TB) *Browser {
 func (b *Browser) hear(event any) {
 	var problem string
 	switch event := event.(type) {
+	case *page.EventJavascriptDialogOpening:
+		if b.answer(); b.staying() {
+			return
+		}
+		problem = "the page asks before it is left: " + event.URL
 	case *log.EventEntryAdded:
 		if event.Entry.Level != log.EntryLevelError {
 			return
@@ -139,9 +152,27 @@ func (b *Browser) hear(event any) {
 	b.problems = append(b.problems, problem)
 }
 
+// answer answers the question of a page, from where nothing may wait for the browser.
+func (b *Browser) answer() {
+	stays := b.staying()
+	go func() {
+		_, err := chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: !stays})
+		if stays && err == nil {
+			b.asked <- struct{}{}
+		}
+	}()
+}
+
+func (b *Browser) staying() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.stays
+}
+
 // Problems returns, and forgets, what the browser complained about: what the
 // content security policy refused, scripts that failed, resources that did not
-// come, pages answered with status 400 and above.
+// come, pages answered with status 400 and above, and pages that asked before they
+// were left, other than by Stay: they are left all the same.
 func (b *Browser) Problems() []string {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -304,6 +335,88 @@ func (b *Browser) Follow(t testing.TB, css string) {
 		t.Helper()
 		b.Click(t, css)
 	})
+}
+
+// Stay clicks what would lead away from a page with something unsaved in it, and stays
+// when the page asks. It fails the test when the page does not.
+func (b *Browser) Stay(t testing.TB, css string) {
+	t.Helper()
+	b.answerWith(true)
+	defer b.answerWith(false)
+	b.Click(t, css)
+	select {
+	case <-b.asked:
+	case <-time.After(actionTimeout):
+		t.Fatalf("clicking %s: the page was left, and did not ask before; now at %s", css, b.where())
+	}
+}
+
+func (b *Browser) answerWith(stay bool) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.stays = stay
+}
+
+// maxStops is how often Reach presses the Tab key at most.
+const maxStops = 100
+
+// Reach goes to an element with the Tab key alone, from where the focus is.
+func (b *Browser) Reach(t testing.TB, css string) {
+	t.Helper()
+	for range maxStops {
+		b.Do(t, chromedp.KeyEvent(kb.Tab))
+		if run(t, b, chromedp.Evaluate[bool](fmt.Sprintf(`document.activeElement.matches(%q)`, css))) {
+			return
+		}
+	}
+	t.Fatalf("%s is not reached with the Tab key, at %s", css, b.where())
+}
+
+// Type types where the focus is.
+func (b *Browser) Type(t testing.TB, text string) {
+	t.Helper()
+	b.Do(t, chromedp.KeyEvent(text))
+}
+
+// Enter presses the Enter key where the focus is, and returns as Follow does.
+func (b *Browser) Enter(t testing.TB) {
+	t.Helper()
+	b.arrive(t, "pressing Enter", func() {
+		t.Helper()
+		b.Do(t, chromedp.KeyEvent(kb.Enter))
+	})
+}
+
+// Value is what stands in a field.
+func (b *Browser) Value(t testing.TB, css string) string {
+	t.Helper()
+	return run(t, b, chromedp.Value(chromedp.CSS(css)))
+}
+
+// TimeZone shows pages as to somebody whose clock is in a zone, such as Asia/Kolkata.
+func (b *Browser) TimeZone(t testing.TB, zone string) {
+	t.Helper()
+	command(t, b, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
+}
+
+// Copy clicks what copies something, and returns what was copied.
+func (b *Browser) Copy(t testing.TB, css string) string {
+	t.Helper()
+	for _, may := range []string{"clipboard-read", "clipboard-write"} {
+		if _, err := chromedp.CallBrowser(b.ctx, cdpbrowser.SetPermission, cdpbrowser.SetPermissionParams{
+			Permission: &cdpbrowser.PermissionDescriptor{Name: may}, Setting: cdpbrowser.PermissionSettingGranted}); err != nil {
+			t.Fatalf("letting the page %s: %v", may, err)
+		}
+	}
+	run(t, b, chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText("what was there before").then(() => {})`, chromedp.EvalAwaitPromise))
+	b.Click(t, css)
+	return run(t, b, chromedp.Evaluate[string](`(async () => {
+		for (;;) {
+			const text = await navigator.clipboard.readText();
+			if (text !== "what was there before") return text;
+			await new Promise(requestAnimationFrame);
+		}
+	})()`, chromedp.EvalAwaitPromise))
 }
 
 // See waits until an element is visible and returns its text.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"idms/test/browser"
 	"idms/test/program"
 )
@@ -62,10 +64,15 @@ func TestAConnectionIsSetUpThroughThePages(t *testing.T) {
 		t.Helper()
 		v.Follow(t, `form[action$="/test#test"] button`)
 		colleague.Open(t, v.See(t, "#test-address"))
+		v.Fill(t, "#f-mapping-phone", "telephone") // she goes on typing meanwhile
 		colleague.Follow(t, "form button")
 		colleague.choose(t, "Ada Okafor", "Log in with the smart card")
 		colleague.expect(t, "h1", "The test login")
 		v.expect(t, "#result .badge", ends) // it comes by itself
+		if typed := v.Value(t, "#f-mapping-phone"); typed != "telephone" {
+			t.Errorf("the result comes, and what was typed meanwhile is %q", typed)
+		}
+		v.Do(t, chromedp.Evaluate[chromedp.Void](`document.getElementById("f-mapping-phone").value = "";void 0`))
 	}
 	try("Not passed")
 	v.expect(t, "#result .fix", "mapping.first_name")

@@ -16,10 +16,20 @@ function offerCopies(within) {
   }
 }
 
-// The reader's own zone, beside UTC.
+// The reader's own zone, behind UTC: as text, so that it is there for keyboards, fingers
+// and screen readers too. Who lives by UTC sees it once.
 function localTimes(within) {
-  for (const time of within.querySelectorAll("time[datetime]:not([title])")) {
-    time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  for (const time of within.querySelectorAll("time[datetime]:not([data-local])")) {
+    time.dataset.local = "yes";
+    const at = new Date(time.dateTime), ahead = -at.getTimezoneOffset(); // in minutes
+    if (!ahead || isNaN(at)) continue;
+    const [date, clock] = new Date(at.getTime() + ahead * 60000).toISOString().slice(0, 19).split("T");
+    const minutes = Math.abs(ahead) % 60;
+    const zone = `UTC${ahead < 0 ? "−" : "+"}${Math.floor(Math.abs(ahead) / 60)}${minutes ? ":" + String(minutes).padStart(2, "0") : ""}`;
+    const local = document.createElement("small");
+    local.className = "local";
+    local.textContent = `${time.textContent.includes(date) ? "" : date + " "}${clock} ${zone}`;
+    time.after(" ", local);
   }
 }
 
@@ -48,16 +58,35 @@ if (named && keyed) {
   keyed.addEventListener("input", () => { keyed.dataset.typed = keyed.value; });
 }
 
-// A form with data-keep asks before what was typed is lost; with data-unsaved it
-// brings along what was typed before.
-let unsaved = document.querySelector("form[data-unsaved]") !== null;
+// What was typed asks before it is lost. A form with data-keep does once somebody has
+// typed into it; one with data-unsaved, and one that came back for something in it, has
+// brought along what was typed before. A page may hold the latter more than once: as
+// what is saved, and as what is edited further.
+const typed = new Set(), brought = new Set(document.querySelectorAll(
+  "form[data-unsaved], form[data-keep]:has([aria-invalid]), [data-unsaved]:not(form) ~ * form[data-keep], [data-unsaved]:not(form) ~ form[data-keep]"));
+let sent = null; // the form that is on its way
 document.addEventListener("input", (event) => {
-  if (event.target.closest("form[data-keep]")) unsaved = true;
+  const form = event.target.form;
+  if (form?.matches("[data-keep]")) typed.add(form);
 });
-document.addEventListener("submit", () => { unsaved = false; });
+document.addEventListener("submit", (event) => {
+  const form = event.target, where = event.submitter?.formTarget || form.target;
+  if (!event.defaultPrevented && (!where || where === "_self")) sent = form; // in another tab, this page stays
+});
+const changed = (field) => {
+  switch (field.type) {
+    case "checkbox": case "radio": return field.checked !== field.defaultChecked;
+    case "file": return field.files.length > 0;
+    case "select-one": return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+  }
+  return "defaultValue" in field && field.value !== field.defaultValue;
+};
 window.addEventListener("beforeunload", (event) => {
+  const lost = [...typed].some((form) => form !== sent && [...form.elements].some(changed)) || brought.size > 0 && !brought.has(sent);
+  // Whoever stays has sent nothing after all.
+  setTimeout(() => { sent = null; });
   // A browser does not ask on a page that nobody has touched, and complains.
-  if (unsaved && navigator.userActivation?.hasBeenActive !== false) event.preventDefault();
+  if (lost && navigator.userActivation?.hasBeenActive !== false) event.preventDefault();
 });
 
 function greet(within) {
@@ -65,5 +94,6 @@ function greet(within) {
   localTimes(within);
 }
 greet(document);
-document.addEventListener("htmx:after:swap", (event) => greet(event.target));
+// Other parts of the page may have changed than the one that was asked for.
+document.addEventListener("htmx:after:swap", () => greet(document));
 document.getElementById("problems")?.focus();
