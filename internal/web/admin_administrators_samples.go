@@ -40,6 +40,8 @@ func administratorsSamples(s sampling) []sample {
 	list.List[0].You = true
 	list.paging = paging{Next: administratorsPath + "?cursor=x"}
 	list = list.withOptions()
+	unfound := list
+	unfound.List, unfound.paging, unfound.Query = nil, paging{}, "zelda"
 
 	byHand := store.Membership{Group: groups.Group{Key: roles.Owner.Group(), Name: roles.Owner.GroupName()}, Sources: []groups.Source{{Kind: groups.Manual, By: "command line: root", Since: now}}}
 	byRule := store.Membership{Group: groups.Group{Key: roles.Editor.Group(), Name: roles.Editor.GroupName()}, Sources: []groups.Source{{Kind: groups.FromAssociation, Record: "acme", By: "editors", Since: now}}}
@@ -126,6 +128,7 @@ func administratorsSamples(s sampling) []sample {
 
 	return []sample{
 		{"admin-administrators", http.StatusOK, list},
+		{"admin-administrators-none", http.StatusOK, unfound},
 		{"admin-administrator", http.StatusOK, local},
 		{"admin-administrator-by-rule", http.StatusOK, through},
 		{"admin-administrator-last-owner", http.StatusConflict, last},

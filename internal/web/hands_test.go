@@ -85,7 +85,7 @@ func (p *person) press(t *testing.T, form, do string, typed url.Values) {
 	}
 	values := over(fields(found), typed)
 	if do != "" {
-		if found.Find(`button[name="do"][value="`+do+`"]`).Length() != 1 {
+		if found.Find(`button[name="do"][value="`+do+`"]:not(.unseen)`).Length() != 1 {
 			t.Fatalf("%s: there is no button %s:\n%s", p.at, do, said(p))
 		}
 		values.Set("do", do)
