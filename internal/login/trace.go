@@ -166,7 +166,7 @@ func (f *Flow) Trace(ctx context.Context, ref string) (Trace, error) {
 		Admitted: d.Admitted, Code: d.Code, Steps: d.Steps, Profile: d.Profile, CreatesUser: d.CreatesUser,
 		Level: d.Level, Changes: d.Changes, Groups: d.Groups, Console: d.Console, Facts: d.Facts,
 	}
-	if kept.Verified && !kept.Admitted && !kept.Test && kept.UserID == "" { // also when an older release wrote it
+	if kept.Stranger() { // also when an older release wrote it
 		told.Username = d.Profile.Username
 	}
 	for _, part := range []struct {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/roles"
 	"idms/internal/tokens"
@@ -15,62 +14,6 @@ import (
 
 // The lists of who administers, who is exempt and which tokens there are, in pages: an
 // association can make a reader of everybody.
-
-// listOrder is how a list is ordered, and how a cursor goes on in it.
-type listOrder struct {
-	columns string // in SQL; the last one decides where the others do not
-	behind  string // the condition, with a ? for each part of a place
-	numbers int    // so many parts of a place are numbers, from the first on
-	texts   int    // and so many are texts, behind those
-}
-
-// place reads a cursor as arguments of behind. What this order did not write is
-// fault.Invalid.
-func (o listOrder) place(cursor string) ([]any, error) {
-	parts, err := placeOf(cursor, o.numbers+o.texts)
-	if err != nil {
-		return nil, err
-	}
-	place := make([]any, len(parts))
-	for i, part := range parts {
-		if place[i] = part; i >= o.numbers {
-			continue
-		}
-		if place[i], err = strconv.ParseInt(part, 10, 64); err != nil {
-			return nil, errNoSuchPage
-		}
-	}
-	return place, nil
-}
-
-// asks gathers the conditions of a list.
-type asks struct {
-	where []string
-	args  []any
-}
-
-func (a *asks) and(condition string, args ...any) {
-	a.where, a.args = append(a.where, condition), append(a.args, args...)
-}
-
-// sql is the conditions behind a WHERE, or nothing.
-func (a *asks) sql() string {
-	if len(a.where) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(a.where, " AND ")
-}
-
-// called asks for people, u, by part of the username, the e-mail address or the name.
-// lower of SQLite knows ASCII alone, so the text is looked for as it was typed too.
-func (a *asks) called(search string) {
-	folded, typed := contains(users.Fold(search)), contains(search)
-	a.and(`(u.username_folded LIKE ? ESCAPE '\' OR lower(u.email) LIKE ? ESCAPE '\' OR u.email LIKE ? ESCAPE '\'
-		OR lower(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '\' OR u.first_name || ' ' || u.last_name LIKE ? ESCAPE '\')`,
-		folded, folded, typed, folded, typed)
-}
-
-var errSearchText = fault.New(fault.Invalid, "Search for text.")
 
 // AdministratorFilter chooses administrators; what is empty chooses all.
 type AdministratorFilter struct {
@@ -84,8 +27,8 @@ type AdministratorFilter struct {
 type AdministratorOrder string
 
 const (
-	ByRole          AdministratorOrder = ""           // owners first, then by username
-	ByTheirName     AdministratorOrder = "username"   //
+	ByRole          AdministratorOrder = "" // owners first, then by username
+	ByTheirName     AdministratorOrder = "username"
 	ByTheirLastSeen AdministratorOrder = "last_login" // the latest first; who never came, last
 )
 
@@ -275,7 +218,7 @@ type TokenFilter struct {
 type TokenOrder string
 
 const (
-	ByTokenName TokenOrder = ""        //
+	ByTokenName TokenOrder = ""
 	ByTokenEnd  TokenOrder = "expires" // the first to end first
 	ByTokenUse  TokenOrder = "used"    // the one longest unused first; who was never used, before all
 )

@@ -67,6 +67,62 @@ func page[T any](rows []T, limit int, cursor func(last T) string) (kept []T, nex
 
 func atMost(limit int) int { return min(max(limit, 1), maxPage) }
 
+// listOrder is how a list is ordered, and how a cursor goes on in it.
+type listOrder struct {
+	columns string // in SQL; the last one decides where the others do not
+	behind  string // the condition, with a ? for each part of a place
+	numbers int    // so many parts of a place are numbers, from the first on
+	texts   int    // and so many are texts, behind those
+}
+
+// place reads a cursor as arguments of behind. What this order did not write is
+// fault.Invalid.
+func (o listOrder) place(cursor string) ([]any, error) {
+	parts, err := placeOf(cursor, o.numbers+o.texts)
+	if err != nil {
+		return nil, err
+	}
+	place := make([]any, len(parts))
+	for i, part := range parts {
+		if place[i] = part; i >= o.numbers {
+			continue
+		}
+		if place[i], err = strconv.ParseInt(part, 10, 64); err != nil {
+			return nil, errNoSuchPage
+		}
+	}
+	return place, nil
+}
+
+// asks gathers the conditions of a list.
+type asks struct {
+	where []string
+	args  []any
+}
+
+func (a *asks) and(condition string, args ...any) {
+	a.where, a.args = append(a.where, condition), append(a.args, args...)
+}
+
+// sql is the conditions behind a WHERE, or nothing.
+func (a *asks) sql() string {
+	if len(a.where) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(a.where, " AND ")
+}
+
+// called asks for people, u, by part of the username, the e-mail address or the name.
+// lower of SQLite knows ASCII alone, so the text is looked for as it was typed too.
+func (a *asks) called(search string) {
+	folded, typed := contains(users.Fold(search)), contains(search)
+	a.and(`(u.username_folded LIKE ? ESCAPE '\' OR lower(u.email) LIKE ? ESCAPE '\' OR u.email LIKE ? ESCAPE '\'
+		OR lower(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '\' OR u.first_name || ' ' || u.last_name LIKE ? ESCAPE '\')`,
+		folded, folded, typed, folded, typed)
+}
+
+var errSearchText = fault.New(fault.Invalid, "Search for text.")
+
 // Editions lists the records by key, without their documents; the built-in one is
 // not among them.
 func (s *Store) Editions(ctx context.Context, cursor string, limit int) (list []Edition, next string, err error) {
@@ -170,32 +226,23 @@ func (o UserOrder) of(row userRow) []string {
 func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, limit int) (list []Listed, next string, err error) {
 	limit = atMost(limit)
 	if !storable(filter.Search) {
-		return nil, "", fault.New(fault.Invalid, "Search for text.")
+		return nil, "", errSearchText
 	}
 	order, behind := filter.By.place()
-	var where []string
-	var args []any
-	and := func(condition string, more ...any) {
-		where, args = append(where, condition), append(args, more...)
-	}
+	var which asks
 	if filter.Record != "" {
 		if !idms.IsKey(filter.Record) {
 			return nil, "", nil
 		}
-		and("u.record_id = (SELECT id FROM records WHERE key = ?)", filter.Record)
+		which.and("u.record_id = (SELECT id FROM records WHERE key = ?)", filter.Record)
 	}
 	if filter.State == users.Enabled {
-		and("u.state IN ?", []users.State{"", users.Enabled})
+		which.and("u.state IN ?", []users.State{"", users.Enabled})
 	} else if filter.State != "" {
-		and("u.state = ?", filter.State)
+		which.and("u.state = ?", filter.State)
 	}
 	if filter.Search != "" {
-		// lower of SQLite knows ASCII alone, so the text is looked for as it was typed
-		// too.
-		folded, typed := contains(users.Fold(filter.Search)), contains(filter.Search)
-		and(`(u.username_folded LIKE ? ESCAPE '\' OR lower(u.email) LIKE ? ESCAPE '\' OR u.email LIKE ? ESCAPE '\'
-			OR lower(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '\' OR u.first_name || ' ' || u.last_name LIKE ? ESCAPE '\')`,
-			folded, folded, typed, folded, typed)
+		which.called(filter.Search)
 	}
 	if cursor != "" {
 		place, err := placeOf(cursor, 2)
@@ -208,17 +255,13 @@ func (s *Store) Users(ctx context.Context, filter UserFilter, cursor string, lim
 				return nil, "", errNoSuchPage
 			}
 		}
-		and(behind, at, place[1])
-	}
-	statement := "SELECT " + userColumns + ", " + recordColumns + " FROM users u JOIN records r ON r.id = u.record_id"
-	if len(where) > 0 {
-		statement += " WHERE " + strings.Join(where, " AND ")
+		which.and(behind, at, place[1])
 	}
 	var rows []struct {
 		User   userRow   `gorm:"embedded;embeddedPrefix:u_"`
 		Record recordRow `gorm:"embedded;embeddedPrefix:r_"`
 	}
-	err = s.read.WithContext(ctx).Raw(statement+" ORDER BY "+order+" LIMIT ?", append(args, limit+1)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw("SELECT "+userColumns+", "+recordColumns+" FROM users u JOIN records r ON r.id = u.record_id"+which.sql()+" ORDER BY "+order+" LIMIT ?", append(which.args, limit+1)...).Scan(&rows).Error
 	if err != nil {
 		return nil, "", wrap(err, "list people")
 	}

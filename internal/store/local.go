@@ -611,13 +611,13 @@ func (s *Store) administrators(ctx context.Context, some ...string) ([]Administr
 		Kind          string
 		Address       int64
 	}
-	which, args := "", []any{micros(s.clock()), roles.Groups()}
+	which, args := "", []any{micros(s.clock()), string(Forgotten), roles.Groups()}
 	if len(some) > 0 {
 		which, args = " AND u.id IN ?", append(args, some)
 	}
 	err := s.read.WithContext(ctx).Raw(`SELECT DISTINCT `+userColumns+`, r.key AS record, r.state AS record_state, m.group_key, m.kind,
 			COALESCE(c.password_hash, '') <> '' AS password, c.authenticator IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS authenticator,
-			COALESCE((SELECT max(o.expires) FROM one_time_addresses o WHERE o.user_id = CAST(u.id AS TEXT) AND o.expires > ?), 0) AS address
+			COALESCE((SELECT max(o.expires) FROM one_time_addresses o WHERE o.user_id = CAST(u.id AS TEXT) AND o.expires > ? AND o.purpose <> ?), 0) AS address
 		FROM membership_sources m JOIN users u ON u.id = m.user_id JOIN records r ON r.id = u.record_id
 			LEFT JOIN credentials c ON c.user_id = u.id
 		WHERE m.group_key IN ?`+which+` ORDER BY u_username, u_id`, args...).Scan(&rows).Error

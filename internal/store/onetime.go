@@ -189,11 +189,12 @@ func (s *Store) EndOneTime(ctx context.Context, userID string, by Author) error 
 	})
 }
 
-// OutstandingAddress is when the one-time address of a person ends, and the zero
-// time without one.
+// OutstandingAddress is when the one-time address of a person ends that somebody made
+// for them, and the zero time without one. What strangers had sent is not told: it
+// lets nobody in, and anybody may ask for it.
 func (s *Store) OutstandingAddress(ctx context.Context, userID string) (time.Time, error) {
 	var ends int64
-	err := s.read.WithContext(ctx).Raw("SELECT COALESCE(max(expires), 0) FROM one_time_addresses WHERE user_id = ? AND expires > ?",
-		userID, micros(s.clock())).Scan(&ends).Error
+	err := s.read.WithContext(ctx).Raw("SELECT COALESCE(max(expires), 0) FROM one_time_addresses WHERE user_id = ? AND expires > ? AND purpose <> ?",
+		userID, micros(s.clock()), string(Forgotten)).Scan(&ends).Error
 	return instant(ends), wrap(err, "find a one-time address")
 }

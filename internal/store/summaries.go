@@ -53,7 +53,7 @@ func (s *Store) Summaries(ctx context.Context, filter RecordFilter, cursor strin
 		return nil, "", fault.New(fault.Invalid, "There is no such order of records.")
 	}
 	if !storable(filter.Search) {
-		return nil, "", fault.New(fault.Invalid, "Search for text.")
+		return nil, "", errSearchText
 	}
 	where, args := []string{"r.state <> ? AND r.key <> ?"}, []any{deleted, idms.LocalKey}
 	if filter.Key != "" {

@@ -62,11 +62,11 @@ func (row traceRow) place() []byte { return []byte("traces/" + row.Ref) }
 
 func (row traceRow) namePlace() []byte { return []byte("traces/name/" + row.Ref) }
 
-// named is true when a trace is found by the username in it: of somebody who was
-// refused and has no account, when the response was proved. Anybody can claim a name
+// Stranger is true of the login of somebody who was refused and has no account, when
+// the response was proved: it is found by the username in it. Anybody can claim a name
 // in what is not proved, a test is no login, and accounts are found by themselves.
-func (t Trace) named() bool {
-	return t.Verified && !t.Admitted && !t.Test && t.UserID == "" && t.Username != ""
+func (t Trace) Stranger() bool {
+	return t.Verified && !t.Admitted && !t.Test && t.UserID == ""
 }
 
 // nameHash is what a username is found by in traces: as it is compared (S40).
@@ -152,7 +152,7 @@ func (s *Store) saveTrace(db *gorm.DB, t Trace) error {
 	if err == nil {
 		row.Sealed, err = s.box.Seal(packed, row.place())
 	}
-	if err == nil && t.named() {
+	if err == nil && t.Stranger() && t.Username != "" {
 		row.NameHash = s.nameHash(t.Username)
 		row.NameSealed, err = s.box.Seal([]byte(t.Username), row.namePlace())
 	}

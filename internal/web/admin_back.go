@@ -75,7 +75,7 @@ func putTogether(base, theirs idms.Record, mine document, takeMine func(field st
 	if problems := idms.ReadJSON(text, &merged); problems.Any() {
 		return merged, nil, fmt.Errorf("putting two versions of record %s together: %w", theirs.Key, problems.Err())
 	}
-	if mine.SAML.MetadataURL == base.SAML.MetadataURL {
+	if address := base.SAML.MetadataURL; mine.SAML.MetadataURL == address && hers.SAML.MetadataURL == address {
 		return merged, collisions, nil
 	}
 	if merged.SAML.Metadata = mine.SAML.Metadata; merged.SAML.MetadataURL == hers.SAML.MetadataURL {
@@ -126,8 +126,8 @@ func backStatus(problems fault.Problems) int {
 	return http.StatusUnprocessableEntity
 }
 
-// Bounds of what a form says of both changes.
-const bothShown = 20 // fields
+// bothShown is how many fields a form says that both changed.
+const bothShown = 20
 
 // comeBack makes what somebody wants to change anew of the version in force: with what
 // they chose on the way, and their own where they have chosen nothing yet.

@@ -135,14 +135,9 @@ func directorySamples(s sampling) []sample {
 	fresh.Directory, fresh.Association = nil, idms.ByRules
 
 	judged := func(err error, results ...directoryTested) []directoryTested {
-		for i := range results {
-			var of error
-			if i == len(results)-1 {
-				of = err
-			}
-			if err := results[i].judge(of); err != nil {
-				panic(err) // it is nil, or a directory's
-			}
+		results, err = judgeAll(results, err)
+		if err != nil {
+			panic(err) // it is nil, or a directory's
 		}
 		return results
 	}

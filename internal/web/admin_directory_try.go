@@ -70,6 +70,10 @@ func triedResults(tried directory.Tried, trial directory.Trial, err error) ([]di
 	if tried.Group != nil {
 		results = append(results, testedEntry(tried.Group, "group", trial.Group))
 	}
+	return judgeAll(results, err)
+}
+
+func judgeAll(results []directoryTested, err error) ([]directoryTested, error) {
 	for i := range results {
 		var of error
 		if i == len(results)-1 {

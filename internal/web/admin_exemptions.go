@@ -54,15 +54,15 @@ type exemptionShown struct {
 	Granted, Ends exact
 }
 
-// exemptionSoon is how long before its end an exemption is marked.
-const exemptionSoon = 14 * 24 * time.Hour
+// endsSoon is how long before its end an exemption or a token is marked.
+const endsSoon = 14 * 24 * time.Hour
 
 func exemptionShownOf(one store.Exemption, now time.Time) exemptionShown {
 	shown := exemptionShown{State: badge{"Exempt", good}, Over: !now.Before(one.Ends), Reason: one.Reason, By: one.By, Granted: exact(one.Granted), Ends: exact(one.Ends)}
 	switch {
 	case shown.Over:
 		shown.State = badge{"Exemption ended", bad}
-	case one.Ends.Sub(now) < exemptionSoon:
+	case one.Ends.Sub(now) < endsSoon:
 		shown.State = badge{"Exemption ends soon", mixed}
 	}
 	return shown
@@ -239,7 +239,7 @@ func (s *Site) adminExemptPerson(c echo.Context, who login.Visitor) error {
 	return done(c, personURL(person), "exempted")
 }
 
-// adminEndExemption takes an exemption back, from the list or from the person's page,
+// adminEndExemption ends an exemption, from the list or from the person's page,
 // and leads there again.
 func (s *Site) adminEndExemption(c echo.Context, who login.Visitor) error {
 	person, err := s.person(c.Request().Context(), c.Param("user"))

@@ -66,7 +66,7 @@ func tokenRowOf(one tokens.Token, now time.Time) tokenRow {
 	switch {
 	case one.Over(now):
 		row.State = badge{"Ended", bad}
-	case one.Expires.Sub(now) < 14*24*time.Hour:
+	case one.Expires.Sub(now) < endsSoon:
 		row.State = badge{"Ends soon", mixed}
 	}
 	return row

@@ -63,7 +63,7 @@ func TestInABrowserWhatWasTypedAsksBeforeItIsLost(t *testing.T) {
 	tab.See(t, "#problems")
 	tab.Stay(t, elsewhere)
 	tab.Follow(t, `button[value="save"]`)
-	tab.Do(t, chromedp.Click(chromedp.CSS("#f-confirmed")))
+	tab.Click(t, "#f-confirmed")
 	tab.Follow(t, `form[action$="/save"] button`)
 	tab.See(t, ".notice")
 	tab.Follow(t, elsewhere)

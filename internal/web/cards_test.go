@@ -11,7 +11,7 @@ import (
 // which something is done, a bar along the axis that is told above the table, nothing.
 func explains(cell *goquery.Selection, heading string) bool {
 	switch heading {
-	case "Action", "What to do":
+	case "Action":
 		return cell.Find("a, button").Length() > 0 || readIn(cell) == "" || readIn(cell) == "This session"
 	}
 	return heading == "from today 1 year 2 years"

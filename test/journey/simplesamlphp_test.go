@@ -34,7 +34,8 @@ func TestSimpleSAMLphpIsSetUpThroughThePages(t *testing.T) {
 	if err := os.WriteFile(file, idp.Metadata(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v.Do(t, chromedp.Click(chromedp.CSS("details:has(#metadata-file) summary")), chromedp.SetUploadFiles(chromedp.CSS("#metadata-file"), []string{file}))
+	v.Click(t, "details:has(#metadata-file) summary")
+	v.Do(t, chromedp.SetUploadFiles(chromedp.CSS("#metadata-file"), []string{file}))
 	v.Follow(t, `button[value="preview"]`)
 	v.expect(t, ".provider-card", idp.EntityID)
 	v.Follow(t, `button[value="save"]`)

@@ -3,8 +3,8 @@
 "use strict";
 
 // Copy buttons stay hidden where they could not work: <button hidden data-copy="id">.
-function offerCopies(within) {
-  for (const button of within.querySelectorAll("button[data-copy][hidden]")) {
+function offerCopies() {
+  for (const button of document.querySelectorAll("button[data-copy][hidden]")) {
     if (!navigator.clipboard) continue;
     button.hidden = false;
     button.addEventListener("click", async () => {
@@ -18,8 +18,8 @@ function offerCopies(within) {
 
 // The reader's own zone, behind UTC: as text, so that it is there for keyboards, fingers
 // and screen readers too. Who lives by UTC sees it once.
-function localTimes(within) {
-  for (const time of within.querySelectorAll("time[datetime]:not([data-local])")) {
+function localTimes() {
+  for (const time of document.querySelectorAll("time[datetime]:not([data-local])")) {
     time.dataset.local = "yes";
     const at = new Date(time.dateTime), ahead = -at.getTimezoneOffset(); // in minutes
     if (!ahead || isNaN(at)) continue;
@@ -89,11 +89,11 @@ window.addEventListener("beforeunload", (event) => {
   if (lost && navigator.userActivation?.hasBeenActive !== false) event.preventDefault();
 });
 
-function greet(within) {
-  offerCopies(within);
-  localTimes(within);
+function greet() {
+  offerCopies();
+  localTimes();
 }
-greet(document);
+greet();
 // Other parts of the page may have changed than the one that was asked for.
-document.addEventListener("htmx:after:swap", () => greet(document));
+document.addEventListener("htmx:after:swap", greet);
 document.getElementById("problems")?.focus();
