@@ -189,6 +189,9 @@ func TestS52StrangersGetAPersonFewLettersAndEndNoAddress(t *testing.T) {
 			}
 		}
 		late := h.forget("carla")
+		if ends, err := h.store.OutstandingAddress(t.Context(), id); err != nil || !ends.IsZero() {
+			t.Errorf("an owner is told of what a stranger asked for: until %v (%v)", ends, err)
+		}
 		h.wait(login.ForgottenAddressLasts)
 		if _, _, err := h.Choose(t.Context(), login.Chosen{Token: late, Password: password}); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("after its time: %v", err)
