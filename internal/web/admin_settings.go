@@ -101,17 +101,22 @@ func (s *Site) settingsPage(c echo.Context, who login.Visitor) (adminSettingsPag
 	if page.Exempt, err = s.Flow.Store.RunningExemptions(ctx, now); err != nil {
 		return page, err
 	}
-	administrators, err := s.Flow.Store.Administrators(ctx)
-	if err != nil {
-		return page, err
-	}
-	for _, one := range administrators {
-		switch {
-		case one.Role != roles.Owner || !one.Able:
-		case one.Local:
-			page.Local++
-		default:
-			page.ThroughRecord++
+	for cursor := ""; ; {
+		owners, next, err := s.Flow.Store.AdministratorsFound(ctx, store.AdministratorFilter{Role: roles.Owner}, cursor, perPage)
+		if err != nil {
+			return page, err
+		}
+		for _, one := range owners {
+			switch {
+			case !one.Able:
+			case one.Local:
+				page.Local++
+			default:
+				page.ThroughRecord++
+			}
+		}
+		if cursor = next; cursor == "" {
+			break
 		}
 	}
 	records, err := s.Flow.Store.Choices(ctx)
