@@ -54,6 +54,8 @@ func (c loginsCommand) Run(p *program) error {
 		who := "nobody known"
 		if name, known := names[one.UserID]; known {
 			who = fmt.Sprintf("%q", name)
+		} else if one.Username != "" {
+			who = fmt.Sprintf("%q, who had no account here", one.Username)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", told(one.At), one.Ref, one.Record, howItEnded(one), who)
 	}

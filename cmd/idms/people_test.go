@@ -124,6 +124,15 @@ func TestLoginsAreListedAndWhatArrivedIsPrintedAndTold(t *testing.T) {
 		t.Errorf("%v: %s", err, found)
 	}
 	s.do(exitUsage, "logins", "--from", "yesterday")
+	record := s.records()["corp"]
+	answer := samltest.For(record.SAML.SP("corp", "https://login.example.test", nil)).At(noon).Person("dora").Attribute("groups", "visitors")
+	outcome, err = s.house().flow.Complete(t.Context(), login.Post{Record: "corp", Origin: "https://login.example.test", Response: samltest.Base64(s.scene.IdP.Response(answer))})
+	if err != nil || outcome.Session != nil {
+		t.Fatalf("dora comes in: %v", err)
+	}
+	if found, _ := s.do(exitOK, "logins", "--username", "Dora"); !regexp.MustCompile(`^2026-03-01T12:00:00Z +` + outcome.Reference + ` +corp +refused: \S+ +"dora", who had no account here\n$`).MatchString(found) {
+		t.Errorf("who was refused and has no account is found as\n%s", found)
+	}
 
 	s.do(exitUsage, "trace", admitted[1], "--response", "--compare")
 	arrived, _ := s.do(exitOK, "trace", strings.ToLower(admitted[1]), "--response", "--reason", "their support asks")
