@@ -71,6 +71,7 @@ type settling struct {
 	leftChoice
 	All    bool   `help:"All that was left anywhere."`
 	Expect int    `help:"Refuse when not exactly so many memberships were left; 0 takes what is there." placeholder:"N"`
+	Hash   string `help:"Refuse when anything else would happen than the dry run with this hash said." placeholder:"HASH"`
 	DryRun bool   `help:"Do everything but the last step. Exit code 3: there are changes."`
 	Reason string `help:"Why, for the audit trail."`
 	Format string `help:"text or json." enum:"text,json" default:"text"`
@@ -100,7 +101,7 @@ func (c settling) settle(p *program, how store.Settlement) error {
 		return err
 	}
 	defer house.Close()
-	how.DryRun, how.Expect = c.DryRun, c.Expect
+	how.DryRun, how.Expect, how.Seen = c.DryRun, c.Expect, c.Hash
 	done, err := house.store.SettleLeftBehind(p.ctx, c.choice(), how, p.byServer(c.Reason))
 	if err != nil {
 		return err

@@ -190,8 +190,19 @@ func TestWhatADeletedAssociationLeftIsSettledFromTheCommandLineS34(t *testing.T)
 	if would != "- group ops, by the rule ops of corp: 1 person\n1 membership of 1 person: 1 leave the group, 0 stay\nA dry run: nothing was written.\n" {
 		t.Errorf("a dry run says\n%s", would)
 	}
-	adopted, _ := s.do(exitOK, "left-behind", "adopt", "--record", "corp", "--rule", "ops", "--expect", "1", "--reason", "she stays", "--format", "json")
 	var done api.Settled
+	seen := func(action string) string {
+		t.Helper()
+		said, _ := s.do(exitChanges, "left-behind", action, "--record", "corp", "--dry-run", "--format", "json")
+		if err := json.Unmarshal([]byte(said), &done); err != nil || !done.DryRun || done.Hash == "" {
+			t.Fatalf("%v: %s", err, said)
+		}
+		return done.Hash
+	}
+	if _, said := s.do(exitRefused, "left-behind", "adopt", "--record", "corp", "--hash", seen("remove")); !strings.Contains(said, "Something else would happen") {
+		t.Errorf("adopting what was seen to be removed: %s", said)
+	}
+	adopted, _ := s.do(exitOK, "left-behind", "adopt", "--record", "corp", "--rule", "ops", "--expect", "1", "--hash", seen("adopt"), "--reason", "she stays", "--format", "json")
 	if err := json.Unmarshal([]byte(adopted), &done); err != nil || done.DryRun || done.Reasons != 1 || done.Leaving != 0 {
 		t.Errorf("%v: %s", err, adopted)
 	}
