@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -139,7 +140,10 @@ func TestLoginsAreListedAndWhatArrivedIsPrintedAndTold(t *testing.T) {
 	if !strings.HasPrefix(arrived, "<") || !strings.Contains(arrived, "Response") {
 		t.Errorf("what arrived is %s", arrived)
 	}
-	s.put("arrived.xml", []byte(arrived))
+	// What is printed is what idms check reads.
+	if judged, said, exit := run(t, "check", "--record", filepath.Join(s.folder, "apply.yaml"), "--record-key", "corp", "--response", s.put("arrived.xml", []byte(arrived))); exit != exitOK || !strings.Contains(judged, "ada") {
+		t.Errorf("idms check: exit %d\n%s%s", exit, judged, said)
+	}
 	if judged, _ := s.do(exitOK, "trace", admitted[1]); !strings.Contains(judged, "admitted") {
 		t.Errorf("the trace is\n%s", judged)
 	}
