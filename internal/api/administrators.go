@@ -193,6 +193,7 @@ func (a *API) makePasswordAddress(ctx context.Context, in *struct {
 			return nil, err
 		default:
 			made.NotMailed = fault.Sentence(err)
+			a.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "error", err)
 		}
 	}
 	return &passwordAddressAnswer{made}, nil

@@ -128,6 +128,7 @@ func TestAOneTimeAddressIsMailedWhereThereIsAServer(t *testing.T) {
 	if said.Address == "" || said.MailedTo != "" || !strings.Contains(said.NotMailed, "cannot be reached") {
 		t.Errorf("without its server it says %+v", said)
 	}
+	has(t, h.log.String(), "could not be sent by mail", "cannot be reached")
 
 	token := strings.TrimPrefix(said.Address, origin+"/choose/")
 	h.ask(roles.Owner, "DELETE", path, "").is(http.StatusNoContent)

@@ -24,13 +24,14 @@ type AddressLetter struct {
 }
 
 // MailAddress sends a one-time address to its person, which the audit trail says
-// once the mail server has taken the letter. Why it did not is mail's error, never
-// fault.Internal: the address is good all the same, and whoever made it shows it too.
+// once the mail server has taken the letter. Why it was not sent is mail's error, but
+// never fault.Internal: the address is good all the same, and whoever made it shows it
+// too.
 func (f *Flow) MailAddress(ctx context.Context, letters *mail.Sender, one AddressLetter, by store.Author) error {
 	one.Portal = f.Store.Adjusted(ctx).Text("portal_name", one.Portal)
 	if err := letters.Send(ctx, one.letter(by.Who)); err != nil {
 		if fault.KindOf(err) == fault.Internal {
-			err = fault.Hide(err, fault.Upstream, "The letter cannot be sent with these settings. Look at mail in the configuration.")
+			err = fault.Hide(err, fault.Upstream, "The letter could not be counted, so it was not sent. Try again.")
 		}
 		return err
 	}

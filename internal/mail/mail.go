@@ -115,7 +115,8 @@ type Letter struct {
 // deliver it. Otherwise the sentence of the error says what an administrator can do:
 // fault.Invalid for an address or a subject that is none, fault.Conflict when the
 // address got PerAddress letters within the hour, and fault.Upstream when the server
-// does not take it within sendTime.
+// does not take it within sendTime, or cannot be asked with these settings. What stays
+// fault.Internal is of Count: the letter could not be counted, and was not sent.
 func (s *Sender) Send(ctx context.Context, letter Letter) error {
 	to, err := mail.ParseAddress(letter.To)
 	if err != nil || to.Address != letter.To || strings.ContainsFunc(letter.To, unicode.IsControl) {
@@ -133,7 +134,7 @@ func (s *Sender) Send(ctx context.Context, letter Letter) error {
 	}
 	client, err := s.client()
 	if err != nil {
-		return fault.Hide(err, fault.Internal, "")
+		return fault.Hide(err, fault.Upstream, "The letter cannot be sent with these settings. Look at mail in the configuration.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()

@@ -259,6 +259,7 @@ func TestALetterThatCannotBeSentSaysWhyAndTellsNothing(t *testing.T) {
 		{"no password where one is asked for", "(502)", Config{Port: locked.port, CAFile: locked.caFile}},
 		{"a refused recipient", "this address (550)", Config{Port: picky.port, CAFile: picky.caFile}},
 		{"nobody there", "cannot be reached", Config{Port: gone}},
+		{"a port that is none", "Look at mail in the configuration", Config{Port: 70_000}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := sender(t, tt.config).Send(t.Context(), hello)

@@ -53,7 +53,7 @@ func (s *Site) giveAddress(c echo.Context, who login.Visitor, person users.Accou
 			return err
 		default:
 			page.NotSent = fault.Sentence(err)
-			s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "reason", page.NotSent)
+			s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "error", err)
 		}
 	}
 	return s.render(c, http.StatusOK, page)

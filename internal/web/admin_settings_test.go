@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -494,13 +496,42 @@ func TestS52AShutDoorHasNoLinkAndSaysHowToComeIn(t *testing.T) {
 // startMail starts a mail server, and makes a sender that goes there.
 func startMail(t *testing.T) (*mailbox.Box, *mail.Sender) {
 	t.Helper()
+	return startMailCounting(t, func(_ context.Context, _ string, _ time.Time, _ time.Duration, may func(mail.Past) error) error {
+		return may(mail.Past{})
+	})
+}
+
+// startMailCounting is startMail with letters that are counted so.
+func startMailCounting(t *testing.T, count mail.Count) (*mailbox.Box, *mail.Sender) {
+	t.Helper()
 	box := mailbox.Open(t)
-	letters, err := mail.New(mail.Config{Host: "127.0.0.1", Port: box.Port, TLS: "none", From: "idms@example.test"}, nil,
-		func(_ context.Context, _ string, _ time.Time, _ time.Duration, may func(mail.Past) error) error {
-			return may(mail.Past{})
-		})
+	letters, err := mail.New(mail.Config{Host: "127.0.0.1", Port: box.Port, TLS: "none", From: "idms@example.test"}, nil, count)
 	check(t, err)
 	return box, letters
+}
+
+// miscount is the fault of a database that counts no letters.
+func miscount(context.Context, string, time.Time, time.Duration, func(mail.Past) error) error {
+	return errors.New("store: count letters: no such table")
+}
+
+func TestAnAddressIsNotLostWhereItsLetterIsNotCountedAndTheLogSaysWhy(t *testing.T) {
+	box, letters := startMailCounting(t, miscount)
+	var log lines
+	h := newHouse(t, false, configured(), func(c *web.Config) {
+		c.Mail, c.Log = letters, slog.New(slog.NewTextHandler(&log, nil))
+	})
+	p := h.firstOwner(t)
+	p.post(t, h.base+"/admin/administrators/invite", url.Values{"username": {"rita"}, "email": {"rita@example.test"}, "role": {"reader"}})
+	if said := p.page.Find(`[role="alert"]`).Text(); p.page.Find("#address").Text() == "" || !strings.Contains(said, "could not be counted") || strings.Contains(p.text, "no such table") {
+		t.Errorf("it answers %d:\n%s", p.status, p.text)
+	}
+	if said := log.String(); !strings.Contains(said, "could not be sent by mail") || !strings.Contains(said, "no such table") {
+		t.Errorf("the log has\n%s", said)
+	}
+	if len(box.Letters()) != 0 || len(h.events(t, audit.PasswordAddressSent)) != 0 {
+		t.Errorf("sent were %q", box.Letters())
+	}
 }
 
 func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
