@@ -119,6 +119,9 @@ func (s *Site) writeTo(ctx context.Context, username, client string) error {
 		return err
 	}
 	if err := s.Mail.Send(ctx, forgottenLetter(s.portalName(), s.BaseURLs[0], made)); err != nil {
+		if fault.KindOf(err) == fault.Internal {
+			return err
+		}
 		s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "reason", fault.Sentence(err))
 		return nil
 	}

@@ -136,6 +136,24 @@ func TestS52WhoForgotTheirPasswordChoosesAnotherByLetterAndLogsInAtTheDoor(t *te
 	}
 }
 
+func TestTheLogSaysWhyALetterAboutAForgottenPasswordWasNotCounted(t *testing.T) {
+	box, letters := startMailCounting(t, miscount)
+	var todo work
+	var log lines
+	h := newHouse(t, false, func(c *web.Config) {
+		c.Mail, c.Later, c.Log = letters, todo.later, slog.New(slog.NewTextHandler(&log, nil))
+	})
+	h.localPerson(t, "carla", roles.None)
+	h.visitor(t).post(t, h.base+"/door/forgotten", url.Values{"username": {"carla"}})
+	todo.finish()
+	if said := log.String(); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, "no such table") || strings.Contains(said, "carla") {
+		t.Errorf("the log has\n%s", said)
+	}
+	if len(box.Letters()) != 0 || len(h.events(t, audit.PasswordAddressSent)) != 0 {
+		t.Errorf("sent were %q", box.Letters())
+	}
+}
+
 func TestS52TheAnswerAtTheDoorTellsNobodyWhoIsKnown(t *testing.T) {
 	box, letters := startMail(t)
 	var todo work
