@@ -60,3 +60,33 @@ If you do not know what this is about, ask %s, and leave
 the address alone.
 `, by, one.Portal, one.To.Username, one.Ends.UTC().Format("2 January 2006, 15:04 MST"), one.Address, whom)}
 }
+
+// MailForgotten sends the address at which somebody chooses another password to them,
+// which the audit trail says once the mail server has taken the letter. portal is what
+// the configuration calls it; owners may have adjusted that. Why it was not sent is
+// mail's error.
+func (f *Flow) MailForgotten(ctx context.Context, letters *mail.Sender, made Forgotten, address, portal string) error {
+	if err := letters.Send(ctx, made.letter(address, f.Store.Adjusted(ctx).Text("portal_name", portal))); err != nil {
+		return err
+	}
+	return f.Store.Audit(ctx, audit.Event{At: f.Clock(), Action: audit.PasswordAddressSent, Record: idms.LocalKey, User: made.Person.ID})
+}
+
+// letter is what a person reads who, as somebody at the door says, has forgotten their
+// password.
+func (made Forgotten) letter(address, portal string) mail.Letter {
+	return mail.Letter{To: made.Person.Email, Subject: "A new password for " + portal, Text: fmt.Sprintf(`Hello,
+
+somebody, most likely you, has forgotten the password for %s.
+Your username there is %s.
+
+Open this address and choose a new password, before %s:
+
+  %s
+
+It works once. Then log in with the new password, and with your second factor
+if you have one. Whoever has this letter could change your password: pass it on
+to nobody.
+If it was not you, leave the address alone and nothing changes.
+`, portal, made.Person.Username, made.Ends.UTC().Format("2 January 2006, 15:04 MST"), address)}
+}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -10,11 +9,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"idms/internal/audit"
 	"idms/internal/fault"
-	"idms/internal/idms"
 	"idms/internal/login"
-	"idms/internal/mail"
 )
 
 // forgottenPath is where local people ask for a letter when they have forgotten
@@ -118,32 +114,11 @@ func (s *Site) writeTo(ctx context.Context, username, client string) error {
 	if err != nil || !ok {
 		return err
 	}
-	if err := s.Mail.Send(ctx, forgottenLetter(s.portalName(), s.BaseURLs[0], made)); err != nil {
-		if fault.KindOf(err) == fault.Internal {
-			return err
-		}
-		s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "reason", fault.Sentence(err))
+	// The address is at the base URL of the configuration, wherever who asked is.
+	err = s.Flow.MailForgotten(ctx, s.Mail, made, s.BaseURLs[0]+ChoosePath(made.Token), s.PortalName)
+	if err != nil && fault.KindOf(err) != fault.Internal {
+		s.Log.WarnContext(ctx, "a one-time address could not be sent by mail", "error", err)
 		return nil
 	}
-	return s.Flow.Store.Audit(ctx, audit.Event{At: s.Clock(), Action: audit.PasswordAddressSent, Record: idms.LocalKey, User: made.Person.ID})
-}
-
-// forgottenLetter is what a person reads who, as somebody at the door says, has
-// forgotten their password. Its address is at the base URL of the configuration, wherever
-// that somebody is.
-func forgottenLetter(portal, base string, made login.Forgotten) mail.Letter {
-	return mail.Letter{To: made.Person.Email, Subject: "A new password for " + portal, Text: fmt.Sprintf(`Hello,
-
-somebody, most likely you, has forgotten the password for %s.
-Your username there is %s.
-
-Open this address and choose a new password, before %s:
-
-  %s
-
-It works once. Then log in with the new password, and with your second factor
-if you have one. Whoever has this letter could change your password: pass it on
-to nobody.
-If it was not you, leave the address alone and nothing changes.
-`, portal, made.Person.Username, made.Ends.UTC().Format("2 January 2006, 15:04 MST"), base+ChoosePath(made.Token))}
+	return err
 }
