@@ -20,7 +20,7 @@ type adminCommand struct {
 	List       adminListCommand       `cmd:"" default:"withargs" help:"List the administrators: who they are, and how they come in."`
 	Create     adminCreateCommand     `cmd:"" help:"Make a local administrator, and print the address at which they choose a password."`
 	Role       adminRoleCommand       `cmd:"" help:"Give somebody another role, or none."`
-	Exempt     adminExemptCommand     `cmd:"" help:"Let somebody use a password while single sign-on is enforced, until a day."`
+	Exempt     adminExemptCommand     `cmd:"" help:"Exempt somebody until a day: from single sign-on, or from what a directory sync changes."`
 	Exemptions adminExemptionsCommand `cmd:"" help:"List who is exempt: why, by whom, until when."`
 	Set        adminSetCommand        `cmd:"" help:"Enforce single sign-on, or shut the back door."`
 	Unlock     adminUnlockCommand     `cmd:"" help:"Print an address that lets a local person in, whatever else is broken."`

@@ -16,7 +16,7 @@ type peopleCommand struct {
 	List    peopleListCommand    `cmd:"" default:"withargs" help:"List people by username."`
 	Show    peopleShowCommand    `cmd:"" help:"Show a person: profile, state, role, groups and why they are in each."`
 	Block   peopleBlockCommand   `cmd:"" help:"Keep a person from logging in, and end their sessions."`
-	Unblock peopleUnblockCommand `cmd:"" help:"Take a block back."`
+	Unblock peopleUnblockCommand `cmd:"" help:"Unblock a person: let them log in again."`
 	Erase   peopleEraseCommand   `cmd:"" help:"Erase a person with all that is kept of them. It cannot be taken back."`
 }
 

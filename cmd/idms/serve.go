@@ -209,7 +209,7 @@ func (h *house) Close() {
 
 // site answers everything: the API below its own addresses, the pages elsewhere.
 func (h *house) site(cfg config.Config, dev bool) (http.Handler, error) {
-	letters, err := h.letters(cfg) // one, since it counts
+	letters, err := h.letters(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (a *API) adminRoutes() {
 		Summary: "List all people with a role, owners first", Description: "A role is a membership of a built-in group, and is given and taken there."}, a.listAdministrators)
 	tags := []string{"administrators"}
 	route(a, huma.Operation{OperationID: "list-exemptions", Method: http.MethodGet, Path: "/exemptions", Tags: tags,
-		Summary: "List who may use a password while single sign-on is enforced (S51)"}, a.listExemptions)
+		Summary: "List who is exempt (S51)"}, a.listExemptions)
 	route(a, takes[exemptionDocument](a, huma.Operation{OperationID: "grant-exemption", Method: http.MethodPut, Path: "/users/{user}/exemption", Tags: tags,
 		Summary: "Exempt a person until an end: a local one uses a password while single sign-on is enforced, and no directory sync touches the others"}, maxSmall), a.grantExemption)
 	route(a, huma.Operation{OperationID: "end-exemption", Method: http.MethodDelete, Path: "/users/{user}/exemption", Tags: tags,

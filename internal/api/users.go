@@ -22,7 +22,7 @@ func (a *API) userRoutes() {
 	route(a, huma.Operation{OperationID: "block-user", Method: http.MethodPost, Path: "/users/{user}/block", DefaultStatus: http.StatusOK,
 		Summary: "Keep a person from logging in, and end their sessions"}, a.blockUser)
 	route(a, huma.Operation{OperationID: "unblock-user", Method: http.MethodPost, Path: "/users/{user}/unblock", DefaultStatus: http.StatusOK,
-		Summary: "Take a block back"}, a.unblockUser)
+		Summary: "Unblock a person"}, a.unblockUser)
 	route(a, takes[erasureDocument](a, huma.Operation{OperationID: "erase-user", Method: http.MethodPost, Path: "/users/{user}/erase", DefaultStatus: http.StatusOK,
 		Summary: "Erase a person with all that is kept of them",
 		Description: "It cannot be taken back. The username must be the person's, exactly: 422 otherwise. The audit trail keeps what happened under the account's id, " +
