@@ -68,6 +68,7 @@ const (
 	DirectoryHeld     Action = "directory_held"     // a plan waits for approval (L6)
 	DirectoryApproved Action = "directory_approved" // and was let through, by whom
 	DirectoryAsked    Action = "directory_asked"    // somebody had a run or a rehearsal made
+	DirectoryTried    Action = "directory_tried"    // somebody asks a directory by settings that are not saved
 	DirectoryState    Action = "directory_state"    // somebody was shut out or let in again by a sync (L3)
 
 	GroupCreated Action = "group_created"

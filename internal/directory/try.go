@@ -3,9 +3,11 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"idms/internal/audit"
 	"idms/internal/fault"
 	"idms/internal/idms"
 	"idms/internal/ldapsync"
@@ -74,8 +76,9 @@ type Tried struct {
 // 30 seconds.
 const trialTime = 25 * time.Second
 
-// Try asks a directory by settings that are not saved, and saves nothing. It is for
-// who may save them: others are fault.Denied. That a password has to be typed comes
+// Try asks a directory by settings that are not saved, and saves nothing; before a
+// server is asked, the audit trail says which. It is for who may save them: others are
+// fault.Denied. That a password has to be typed comes
 // back as a problem at "password". A directory that fails is a *ldapsync.Fault
 // (Blame), and Tried has what was found before. While another test of the record
 // goes on it is ErrTesting.
@@ -93,6 +96,9 @@ func (s *Sync) Try(ctx context.Context, t Trial, by store.Author) (Tried, error)
 		return Tried{}, err
 	}
 	defer leave()
+	if err := s.Store.Audit(ctx, triedEvent(t, by)); err != nil {
+		return Tried{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
 	var tried Tried
@@ -118,11 +124,35 @@ func (s *Sync) Try(ctx context.Context, t Trial, by store.Author) (Tried, error)
 	return tried, nil
 }
 
+// triedEvent says what a trial asks, and with whose password. What comes of it nobody
+// else learns; but whoever goes through servers or passwords is seen.
+func triedEvent(t Trial, by store.Author) audit.Event {
+	event := audit.Event{At: by.Now, Action: audit.DirectoryTried, Who: by.Who, Reason: by.Reason, Record: t.Record.Key}
+	says := func(field, value string) {
+		if value != "" {
+			event.Changes = append(event.Changes, audit.Change{Field: "directory." + field, To: value})
+		}
+	}
+	for i, address := range t.Settings.Addresses() {
+		says(fmt.Sprintf("hosts[%03d]", i), address)
+	}
+	says("bind_dn", t.Settings.BindDN)
+	says("base_dn", t.Settings.BaseDN)
+	switch {
+	case t.Settings.BindDN == "": // none is sent
+	case t.Password == "":
+		says("bind_password", "the one that is kept")
+	default:
+		says("bind_password", "one that was typed")
+	}
+	return event
+}
+
 // passwordOf is what a trial binds with. Whoever may change the settings may not see
 // the password that is kept, and must not have it sent to a server of theirs; and a
 // name of a server that is mistyped is somebody else's. So it goes where it went
-// before, also for owners, who may change the server and keep the password: that
-// stands in the audit trail, and a trial does not.
+// before, also for owners, who may change the server and keep the password: to save
+// that is to mean it, and a trial is for what may be mistyped.
 func (s *Sync) passwordOf(ctx context.Context, t Trial) (string, error) {
 	if t.Password != "" || t.Settings.BindDN == "" {
 		return t.Password, nil

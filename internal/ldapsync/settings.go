@@ -294,6 +294,16 @@ func named(attributes ...string) []string {
 	return names
 }
 
+// Addresses are where the hosts are asked, each with its port, in their order.
+func (s Settings) Addresses() []string {
+	s = s.Defaults()
+	var list []string
+	for _, host := range s.Hosts {
+		list = append(list, withPort(host, s.Port))
+	}
+	return list
+}
+
 // withPort adds the port to a host that names none.
 func withPort(host string, port int) string {
 	if name, own, ok := splitHost(host); ok && own != "" {

@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"idms/internal/audit"
 	"idms/internal/demo"
 	"idms/internal/groups"
 	"idms/internal/idms"
@@ -113,9 +115,29 @@ func (h *house) bound(t *testing.T) idms.Record {
 // eventCount counts the audit trail.
 func (h *house) eventCount(t *testing.T) int {
 	t.Helper()
-	list, _, err := h.store.Events(t.Context(), store.EventFilter{}, "", 1000)
-	check(t, err)
-	return len(list)
+	n := 0
+	for cursor := ""; ; {
+		list, next, err := h.store.Events(t.Context(), store.EventFilter{}, cursor, 1000)
+		check(t, err)
+		n += len(list)
+		if cursor = next; cursor == "" {
+			return n
+		}
+	}
+}
+
+// tried are the tests in the audit trail, the newest first.
+func (h *house) tried(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	for _, event := range h.events(t, audit.DirectoryTried) {
+		line := event.Who + " " + event.Record
+		for _, change := range event.Changes {
+			line += " " + change.Field + "=" + change.From + change.To
+		}
+		list = append(list, line)
+	}
+	return list
 }
 
 func TestADirectoryIsTestedAsItIsTypedAndNothingIsSaved(t *testing.T) {
@@ -163,8 +185,12 @@ func TestADirectoryIsTestedAsItIsTypedAndNothingIsSaved(t *testing.T) {
 	if p.page.Find(directoryForm+`[data-unsaved]`).Length() != 1 {
 		t.Error("nobody asks before what was typed is lost")
 	}
-	if after := h.record(t, demo.Umbrella); after.Version != before.Version || h.eventCount(t) != events {
+	if after := h.record(t, demo.Umbrella); after.Version != before.Version || h.eventCount(t) != events+1 {
 		t.Errorf("something is saved: version %d, %d events more", after.Version, h.eventCount(t)-events)
+	}
+	if got, want := h.tried(t), []string{"edith umbrella directory.hosts[000]=" + there.Addr().String() + " directory.bind_dn=" + bindName +
+		" directory.base_dn=" + before.Directory.BaseDN + " directory.bind_password=one that was typed"}; !slices.Equal(got, want) {
+		t.Errorf("the audit trail says %q, want %q", got, want)
 	}
 	if kept, err := h.store.BindPassword(t.Context(), before.ID); err != nil || kept != bindSecret {
 		t.Errorf("the password that is kept is %q now, %v", kept, err)
@@ -206,8 +232,8 @@ func TestATestSendsThePasswordThatIsKeptToNoOtherServer(t *testing.T) {
 			}
 		}
 	}
-	if len(evil.came) != 0 {
-		t.Errorf("the other server was asked %d times", len(evil.came))
+	if len(evil.came) != 0 || len(h.tried(t)) != 0 {
+		t.Errorf("the other server was asked %d times: %q", len(evil.came), h.tried(t))
 	}
 
 	// The same server with another filter is asked with it.
@@ -216,6 +242,9 @@ func TestATestSendsThePasswordThatIsKeptToNoOtherServer(t *testing.T) {
 	p.press(t, directoryForm, "test", url.Values{"directory.user_filter": {"(uid=ada)"}})
 	if p.status != http.StatusOK || !strings.Contains(p.page.Find("#result").Parent().Text(), "Bind as "+bindName) {
 		t.Errorf("the server that is saved: %d\n%s", p.status, said(p))
+	}
+	if got := h.tried(t); len(got) != 1 || !strings.HasSuffix(got[0], " directory.bind_password=the one that is kept") {
+		t.Errorf("the audit trail says %q", got)
 	}
 	// Nor does it go anywhere when the record has no directory any more, or none is kept.
 	h.rewrite(t, demo.Umbrella, func(r *idms.Record) { r.Directory, r.Association = nil, idms.ByRules })
@@ -231,6 +260,11 @@ func TestADirectoryThatFailsSaysAtWhichStepAndWhatToDo(t *testing.T) {
 	closed := listen(t, "")
 	closed.hangUp()
 	p.open(t, umbrella+"/edit")
+	// Somebody who goes through the ports of a network is seen, though nobody answers.
+	p.press(t, directoryForm, "test", url.Values{"directory.hosts": {closed.Addr().String() + "\nlocalhost"}, "directory.port": {"1"}})
+	if got := h.tried(t); len(got) != 1 || !strings.HasPrefix(got[0], "edith umbrella directory.hosts[000]="+closed.Addr().String()+" directory.hosts[001]=localhost:1 directory.base_dn=") {
+		t.Errorf("the audit trail says %q", got)
+	}
 	p.press(t, directoryForm, "test", url.Values{"directory.hosts": {closed.Addr().String()}})
 	step := p.page.Find("#result").Parent().Find("ol.steps li.none")
 	if p.status != http.StatusOK || step.Length() != 1 || !strings.Contains(step.Text(), "Connect to "+closed.Addr().String()) || !strings.Contains(step.Text(), ldapsync.Unreachable.Advice()) {
@@ -297,6 +331,9 @@ func TestOneDirectoryIsTestedOnceAtATime(t *testing.T) {
 		ended <- response.StatusCode
 	}()
 	<-silent.came // it is under way
+	if got := h.tried(t); len(got) != 1 {
+		t.Errorf("before it has an answer, the audit trail says %q", got)
+	}
 	second.press(t, directoryForm, "test", url.Values{"directory.user_filter": {"(uid=ada)"}})
 	if second.status != http.StatusConflict || !strings.Contains(second.page.Find("#problems").Text(), "is being tested right now") || second.page.Find("#f-directory-user_filter").AttrOr("value", "") != "(uid=ada)" {
 		t.Errorf("a second test: %d\n%s", second.status, said(second))
@@ -304,6 +341,9 @@ func TestOneDirectoryIsTestedOnceAtATime(t *testing.T) {
 	second.post(t, umbrella+"/test", url.Values{"what": {"connection"}})
 	if second.status != http.StatusConflict || !strings.Contains(second.page.Find("#problems").Text(), "is being tested right now") {
 		t.Errorf("a test of what is saved: %d\n%s", second.status, said(second))
+	}
+	if got := h.tried(t); len(got) != 1 {
+		t.Errorf("what was not asked stands in the audit trail: %q", got)
 	}
 	silent.hangUp()
 	if status := <-ended; status != http.StatusOK {
