@@ -327,7 +327,7 @@ func (f *Flow) Choose(ctx context.Context, chosen Chosen) (Ticket, fault.Problem
 	}
 	hash, _ := session.Hash(chosen.Token)
 	now := f.Clock()
-	by := store.Author{Role: roles.Owner, Now: now, Reason: "a one-time address"}
+	by := store.Author{Role: roles.Owner, Now: now, Reason: "a one-time address", Address: chosen.Address}
 	var userID string
 	switch {
 	case invited.First:

@@ -281,7 +281,7 @@ func TestS52APasswordAloneForgivesNoWrongCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket, _, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: password})
+		ticket, _, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: password, Address: "192.0.2.7"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,11 +290,21 @@ func TestS52APasswordAloneForgivesNoWrongCodes(t *testing.T) {
 				t.Fatalf("a wrong code: %v", err)
 			}
 		}
-		if _, err := h.ChangePassword(t.Context(), ticket.Value, password, password+" again"); err != nil {
+		if _, err := h.ChangePassword(t.Context(), ticket.Value, password, password+" again", "192.0.2.8"); err != nil {
 			t.Fatal(err)
 		}
 		if who, err := h.store.CredentialOf(t.Context(), id); err != nil || who.Failures != 3 {
 			t.Errorf("after another password there are %d failures: %v", who.Failures, err)
+		}
+		var from []string
+		for _, event := range h.events(t) {
+			if event.Action == audit.PasswordChanged && event.User == id {
+				from = append(from, event.Address)
+			}
+		}
+		slices.Sort(from)
+		if want := []string{"", "192.0.2.7", "192.0.2.8"}; !slices.Equal(from, want) {
+			t.Errorf("the passwords were chosen from %q, want %q", from, want)
 		}
 	})
 }

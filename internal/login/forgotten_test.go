@@ -117,7 +117,7 @@ func TestS52AForgottenPasswordIsChosenByLetterAndTheDoorAsksForAllElse(t *testin
 		if _, problems, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: "short"}); err != nil || !problems.Any() {
 			t.Errorf("a bad password: %v, %v", problems, err)
 		}
-		ticket, problems, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: anotherPassword})
+		ticket, problems, err := h.Choose(t.Context(), login.Chosen{Token: token, Password: anotherPassword, Address: "192.0.2.7"})
 		if err != nil || problems.Any() || ticket != (login.Ticket{}) {
 			t.Fatalf("choosing: %+v, %v, %v", ticket, problems, err)
 		}
@@ -143,7 +143,7 @@ func TestS52AForgottenPasswordIsChosenByLetterAndTheDoorAsksForAllElse(t *testin
 			t.Errorf("another person's session: %v", err)
 		}
 		changed := slices.DeleteFunc(h.events(t), func(e audit.Event) bool { return e.Action != audit.PasswordChanged || e.User != id })
-		if len(changed) != 2 || !slices.ContainsFunc(changed, func(e audit.Event) bool { return e.Reason == "a forgotten password" }) {
+		if len(changed) != 2 || !slices.ContainsFunc(changed, func(e audit.Event) bool { return e.Reason == "a forgotten password" && e.Address == "192.0.2.7" }) {
 			t.Errorf("the audit trail has %+v", changed)
 		}
 	})

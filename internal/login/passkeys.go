@@ -290,8 +290,8 @@ func (f *Flow) NewRecoveryCodes(ctx context.Context, token, password string) (co
 
 // ChangePassword gives a local person who proves that they know their password
 // another one; otherwise fault.Denied. Their other sessions end, and what one-time
-// addresses they had. With problems nothing has happened.
-func (f *Flow) ChangePassword(ctx context.Context, token, password, chosen string) (fault.Problems, error) {
+// addresses they had. address is of the browser. With problems nothing has happened.
+func (f *Flow) ChangePassword(ctx context.Context, token, password, chosen, address string) (fault.Problems, error) {
 	visit, has, err := f.local(ctx, token)
 	if err != nil {
 		return nil, err
@@ -311,7 +311,7 @@ func (f *Flow) ChangePassword(ctx context.Context, token, password, chosen strin
 	if err != nil {
 		return nil, err
 	}
-	return nil, f.Store.ChangePassword(ctx, has.Account.ID, kept, visit.Session.ID, store.Author{Now: now})
+	return nil, f.Store.ChangePassword(ctx, has.Account.ID, kept, visit.Session.ID, store.Author{Now: now, Address: address})
 }
 
 // EndOther ends another session of the same person, by the ID that may be shown.

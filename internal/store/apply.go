@@ -25,6 +25,8 @@ type Author struct {
 	Who    string     // an administrator's name, or how the command line names its user
 	Reason string     // "" when none was given
 	Now    time.Time
+	// Address is that of the browser, for the events that say where their author was.
+	Address string
 }
 
 // system is the author of what nobody asked for.

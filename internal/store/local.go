@@ -363,7 +363,7 @@ func (tx *Tx) setPassword(userID, hash string, keep spared, by Author) error {
 	if _, err := tx.endOneTime(userID); err != nil {
 		return err
 	}
-	return tx.Audit(audit.Event{At: by.Now, Action: audit.PasswordChanged, Who: by.Who, Reason: by.Reason, Record: idms.LocalKey, User: userID,
+	return tx.Audit(audit.Event{At: by.Now, Action: audit.PasswordChanged, Who: by.Who, Address: by.Address, Reason: by.Reason, Record: idms.LocalKey, User: userID,
 		Changes: []audit.Change{{Field: "sessions", From: strconv.Itoa(ended), To: "0"}}})
 }
 

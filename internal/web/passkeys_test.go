@@ -583,7 +583,7 @@ func TestAPersonChangesTheirOwnPassword(t *testing.T) {
 			t.Errorf("%q lets in: %v", password, got)
 		}
 	}
-	if events := h.events(t, audit.PasswordChanged); len(events) != 2 {
+	if events := h.events(t, audit.PasswordChanged); len(events) != 2 || events[0].Address != "127.0.0.1" {
 		t.Errorf("the audit trail has %+v", events)
 	}
 

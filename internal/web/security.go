@@ -239,7 +239,7 @@ func (s *Site) changePassword(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	problems, err := s.Flow.ChangePassword(c.Request().Context(), read(c, sessionCookie), form.Get("password"), form.Get("chosen"))
+	problems, err := s.Flow.ChangePassword(c.Request().Context(), read(c, sessionCookie), form.Get("password"), form.Get("chosen"), c.RealIP())
 	if err != nil || problems.Any() {
 		return s.securityRefused(c, err, securityState{problems: problems})
 	}
