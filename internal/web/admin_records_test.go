@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -436,6 +437,46 @@ func TestRestoringIsRehearsedAndTakesBackWhatTheMetadataAddressSaid(t *testing.T
 	check(t, err)
 	if now.Validation[0].Attribute != "employment" || strings.Contains(now.SAML.Metadata, "elsewhere") {
 		t.Errorf("the rehearsal's form restores by halves: %s, %.300s", now.Validation[0].Attribute, now.SAML.Metadata)
+	}
+}
+
+// A form may say that its record is a former version. What is none follows the
+// metadata address, as anything that is typed.
+func TestOnlyAFormerVersionIsRestored(t *testing.T) {
+	h := newHouse(t, false)
+	acme := h.record(t, demo.Acme)
+	idp, err := acme.SAML.IdP()
+	check(t, err)
+	idp.ValidUntil = time.Time{}
+	address, publish := h.publisher(t, idp)
+	former := h.rewrite(t, demo.Acme, func(r *idms.Record) { r.SAML.MetadataURL = address })
+	p := h.administrator(t, "edith", roles.Editor)
+	idp.SSO = []saml.Endpoint{{Binding: saml.Redirect, URL: "https://elsewhere.example/sso"}}
+	publish(idp)
+	p.open(t, "/admin/records/acme")
+	p.push(t, "/metadata/read")
+	p.push(t, "/metadata/approve")
+	for _, restoring := range []string{"yes", "0", "-1", "99", "99999999999", fmt.Sprint(former.Version)} {
+		now := h.record(t, demo.Acme)
+		made := now
+		made.Name, made.SAML.Metadata = "Made up "+restoring, former.SAML.Metadata
+		candidate, err := json.Marshal(idms.DocumentOf(made))
+		check(t, err)
+		p.post(t, "/admin/records/acme/save", url.Values{"candidate": {string(candidate)}, "seen": {fmt.Sprint(now.Version)}, "restoring": {restoring}})
+		if after := h.record(t, demo.Acme); after.Name != made.Name || !strings.Contains(after.SAML.Metadata, "elsewhere") {
+			t.Errorf("restoring=%s saves %q, and the metadata of before: %v (%d)\n%s", restoring, after.Name, after.SAML.Metadata == former.SAML.Metadata, p.status, said(p))
+		}
+	}
+	// Nor is it one any more when it is put together with what somebody else has changed.
+	p.open(t, fmt.Sprintf("/admin/records/acme/versions/%d", former.Version))
+	h.rewrite(t, demo.Acme, func(r *idms.Record) { r.Button.Label = "By somebody else" })
+	p.push(t, "/restore")
+	if p.status != http.StatusConflict || p.page.Find(`[name="restoring"]`).AttrOr("value", "") != fmt.Sprint(former.Version) {
+		t.Fatalf("restoring over another change: %d\n%s", p.status, said(p))
+	}
+	p.push(t, "/merge")
+	if p.page.Find(`[name="restoring"]`).Length() != 0 || !strings.Contains(h.record(t, demo.Acme).SAML.Metadata, "elsewhere") {
+		t.Errorf("what was put together is a former version: %d\n%s", p.status, said(p))
 	}
 }
 

@@ -36,7 +36,7 @@ type carried struct {
 	Typed     string // Fields, as one text
 	Fields    []saml.Field
 	Back      string
-	Restoring bool
+	Restoring int    // the number of a version; 0 for none
 	Steps     string // JSON; "" for none
 }
 
@@ -380,7 +380,7 @@ func documentsOf(seen, present, mine idms.Record) (three [3][]byte, err error) {
 // adminMergeRecord applies changes to the present version of a record, and goes on
 // as with any other change of it.
 func (s *Site) adminMergeRecord(c echo.Context, who login.Visitor) error {
-	in, problems, err := readIntent(c)
+	in, problems, err := s.readIntent(c)
 	if err != nil {
 		return err
 	}
@@ -420,7 +420,8 @@ func (s *Site) adminMergeRecord(c echo.Context, who login.Visitor) error {
 	if in.Steps = append(in.Steps, step); len(in.Steps) > maxSteps {
 		in.Steps = nil
 	}
-	if in.Restoring { // it is not the former version alone any more
+	if in.Restoring > 0 { // it is no former version any more
+		in.Restoring = 0
 		in.Reason = clip(maxReason, fmt.Sprintf("%s, put together with version %d", in.Reason, present))
 	}
 	err = s.carryOut(c, who, in)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,8 +39,9 @@ type proposal struct {
 	// the form that was posted, with everything that was typed into it; a form that was
 	// a button alone goes to Then.
 	Back string
-	// Restoring says that the record is a former version of itself (store.How).
-	Restoring bool
+	// Restoring is the number of the former version of itself that the record is
+	// (store.How); 0 for none.
+	Restoring int
 	// Told says that its author has read on a page of its own what this does to whom,
 	// and pressed the button there: nothing is rehearsed and shown once more.
 	Told bool
@@ -118,7 +120,7 @@ func (s *Site) carryOut(c echo.Context, who login.Visitor, in intent) error {
 		}
 		in.Record = file.Records[0]
 	}
-	how := store.How{Seen: map[string]int{in.Record.Key: in.Seen}, Restoring: in.Restoring, DryRun: true}
+	how := store.How{Seen: map[string]int{in.Record.Key: in.Seen}, Restoring: in.Restoring > 0, DryRun: true}
 	tried, err := s.Flow.Store.ApplyWith(ctx, file, by, how)
 	switch {
 	case errors.Is(err, store.ErrChanged):
@@ -303,7 +305,7 @@ func candidateOf(record idms.Record) ([]byte, error) { return json.Marshal(idms.
 
 // adminSaveRecord saves what a rehearsal has shown, if it is still so.
 func (s *Site) adminSaveRecord(c echo.Context, who login.Visitor) error {
-	in, problems, err := readIntent(c)
+	in, problems, err := s.readIntent(c)
 	if err != nil {
 		return err
 	}
@@ -328,8 +330,8 @@ const (
 )
 
 // readIntent reads what a page of ours has carried. Its addresses lead to pages of
-// administrators, whatever came.
-func readIntent(c echo.Context) (intent, fault.Problems, error) {
+// administrators, and what it restores is what that version was, whatever came.
+func (s *Site) readIntent(c echo.Context) (intent, fault.Problems, error) {
 	values, err := posted(c, maxIntent)
 	if err != nil {
 		return intent{}, nil, err
@@ -344,7 +346,7 @@ func readIntent(c echo.Context) (intent, fault.Problems, error) {
 		proposal: proposal{Reason: reasonIn(values), Then: ownAddress(values.Get("then"), home)},
 		Shown:    values.Get("shown"), Confirmed: values.Get("confirmed") == "yes",
 	}
-	in.Restoring, in.Steps = values.Get("restoring") == "yes", readSteps(values.Get("steps"))
+	in.Steps = readSteps(values.Get("steps"))
 	in.Seen, err = strconv.Atoi(values.Get("seen"))
 	if err != nil || in.Seen < 0 {
 		problems.Add("", "The form does not say which version of the record it was made for. Open the record again.")
@@ -364,7 +366,35 @@ func readIntent(c echo.Context) (intent, fault.Problems, error) {
 		problems.Add("key", "The form was made for another record.")
 	}
 	in.Record = record
+	if in.Restoring, err = s.restoredIn(c.Request().Context(), values, record); err != nil {
+		return intent{}, nil, err
+	}
 	return in, problems, nil
+}
+
+// restoredIn is the number of the former version that a form says its record is, and 0
+// when it is no such version: then it is saved as anything else that was typed.
+func (s *Site) restoredIn(ctx context.Context, values url.Values, record idms.Record) (int, error) {
+	number, err := strconv.ParseInt(values.Get("restoring"), 10, 32)
+	if err != nil || number < 1 {
+		return 0, nil
+	}
+	former, err := s.Flow.Store.RecordAt(ctx, record.Key, int(number))
+	if fault.KindOf(err) == fault.NotFound {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	was, err := candidateOf(former)
+	if err != nil {
+		return 0, err
+	}
+	is, err := candidateOf(record)
+	if err != nil || !bytes.Equal(was, is) {
+		return 0, err
+	}
+	return int(number), nil
 }
 
 // ownAddress is an address of an administrators' page, or otherwise another one.

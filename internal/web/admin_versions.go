@@ -297,7 +297,7 @@ func (s *Site) adminRestore(c echo.Context, who login.Visitor) error {
 		return s.showVersion(c, who, http.StatusUnprocessableEntity, values.Get("reason"), nil)
 	}
 	reason := cmp.Or(reasonIn(values), fmt.Sprintf("version %d again", number))
-	err = s.propose(c, who, proposal{Record: former, Seen: seen, Reason: reason, Then: recordPage(record.Key), Back: versionURL(recordPage(record.Key), number), Restoring: true})
+	err = s.propose(c, who, proposal{Record: former, Seen: seen, Reason: reason, Then: recordPage(record.Key), Back: versionURL(recordPage(record.Key), number), Restoring: number})
 	if list := problemsOf(err); list.Any() {
 		return s.showVersion(c, who, http.StatusUnprocessableEntity, values.Get("reason"), unlinked(list))
 	}
