@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -383,15 +382,7 @@ func (s *Site) restoredIn(ctx context.Context, values url.Values, record idms.Re
 	if fault.KindOf(err) == fault.NotFound {
 		return 0, nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	was, err := candidateOf(former)
-	if err != nil {
-		return 0, err
-	}
-	is, err := candidateOf(record)
-	if err != nil || !bytes.Equal(was, is) {
+	if err != nil || !sameRecord(former, record) {
 		return 0, err
 	}
 	return int(number), nil
