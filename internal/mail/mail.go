@@ -68,8 +68,8 @@ type Past struct{ To, InAll int }
 type Count func(ctx context.Context, address string, at time.Time, within time.Duration, may func(Past) error) error
 
 // New returns the sender of a configuration that has been checked, and nil for one
-// without a server. It sends nothing that count objects to. clock nil is time.Now. A file of certificates that cannot be read
-// is fault.Invalid.
+// without a server. It sends nothing that count objects to. clock nil is time.Now. A
+// file of certificates that cannot be read is fault.Invalid.
 func New(c Config, clock func() time.Time, count Count) (*Sender, error) {
 	if c.Host == "" {
 		return nil, nil

@@ -151,9 +151,9 @@ func (a *asks) is(course Course, ends string, now time.Time) {
 type ExemptionOrder string
 
 const (
-	ByEnd        ExemptionOrder = ""         // the first to end first
-	ByExemptName ExemptionOrder = "username" //
-	ByGranted    ExemptionOrder = "granted"  // the newest first
+	ByEnd        ExemptionOrder = "" // the first to end first
+	ByExemptName ExemptionOrder = "username"
+	ByGranted    ExemptionOrder = "granted" // the newest first
 )
 
 func (o ExemptionOrder) order() listOrder {

@@ -278,7 +278,7 @@ func (s *Store) Block(ctx context.Context, userID string, by Author) (ended int,
 	return s.setState(ctx, userID, users.Blocked, audit.UserBlocked, by)
 }
 
-// Unblock takes a block back. What the directory has disabled is not ours to
+// Unblock lets somebody log in again. What the directory has disabled is not ours to
 // enable: fault.Conflict.
 func (s *Store) Unblock(ctx context.Context, userID string, by Author) error {
 	_, err := s.setState(ctx, userID, users.Enabled, audit.UserUnblocked, by)

@@ -532,6 +532,13 @@ func TestAnAddressIsNotLostWhereItsLetterIsNotCountedAndTheLogSaysWhy(t *testing
 	if len(box.Letters()) != 0 || len(h.events(t, audit.PasswordAddressSent)) != 0 {
 		t.Errorf("sent were %q", box.Letters())
 	}
+
+	// A letter that is only tried is not the mail server's fault either.
+	before := strings.Count(log.String(), "no such table")
+	p.post(t, h.base+"/admin/settings/mail", nil)
+	if p.status != http.StatusInternalServerError || strings.Contains(p.text, "no such table") || strings.Count(log.String(), "no such table") != before+1 {
+		t.Errorf("a tried letter answers %d, and the log has\n%s", p.status, log.String())
+	}
 }
 
 func TestAnInvitationIsMailedAndNeverLostWithTheMailServer(t *testing.T) {
